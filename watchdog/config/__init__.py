@@ -1,0 +1,1 @@
+"""The configuration file: schema, loading, timing and the resolved plan."""

@@ -1,0 +1,199 @@
+"""Everything that can happen to a node: the only input of `Node.step`.
+
+Named in the past tense.  The first group is the world, the second answers effects.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from watchdog.core.messages import Message
+
+
+class Verdict(Enum):
+    """A health judgement from outside the election."""
+
+    ALIVE = "alive"
+    SUSPECT = "suspect"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+
+
+class Command(Enum):
+    """What an operator can ask of a node."""
+
+    SWITCHOVER = "switchover"
+    FORM = "form"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """The timer at `Node.next_deadline` fired (early or late is both fine)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOpened:
+    """An authenticated connection to `peer` is up; its HELLO follows as a message."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkClosed:
+    """The current connection to `peer`, over which it had said to be `inc`, has ended."""
+
+    peer: str
+    inc: bytes
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """`inc` is the incarnation that the connection's HELLO (or the datagram's header) named."""
+
+    peer: str
+    inc: bytes
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkChanged:
+    """The interface or address of the cluster network is usable (again), or not."""
+
+    up: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LifecheckReported:
+    """A verdict of this node's lifecheck about `subject`; its own name means this node's health."""
+
+    subject: str
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandReceived:
+    """An operator's command; answered by exactly one `Reply` with the same `rid`."""
+
+    rid: int
+    command: Command
+    target: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardianReady:
+    """The guardian's hello: the last epoch it escalated with, and whether all is off and clean."""
+
+    last_epoch: int
+    off_clean: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GuardianLost:
+    """The socketpair to the guardian ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundOpened:
+    """Answer to OpenRound: the round may be sent now, and not before."""
+
+    no: int
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """Answer to Extend `n`: the guardian lives; `ok` says whether it took the new deadline."""
+
+    n: int
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Escalated:
+    """Answer to Escalate `n`: VIPs are up and announced; the hook may still run."""
+
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Off:
+    """Everything is confirmed off; `n` is the last command the guardian obeyed."""
+
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class OffFailed:
+    """The guardian cannot confirm OFF (a hook or a VIP resists): no RELEASE may follow."""
+
+    n: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class HookEnded:
+    """The escalation hook of Escalate `n` ended."""
+
+    n: int
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFinished:
+    """Answer to ProbeVip: whether another machine answered for one of the VIPs, and which MAC."""
+
+    rid: int
+    answered: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyChecked:
+    """Answer to CheckReady: OFF-clean and every hook file passes the checks."""
+
+    rid: int
+    ok: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The record of Save `ticket` is durable."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class SaveFailed:
+    """The record of Save `ticket` may or may not be on disk; the disk is not to be trusted."""
+
+    ticket: int
+    why: str
+
+
+Event = (
+    Ticked
+    | LinkOpened
+    | LinkClosed
+    | MessageReceived
+    | UplinkChanged
+    | LifecheckReported
+    | CommandReceived
+    | GuardianReady
+    | GuardianLost
+    | RoundOpened
+    | Extended
+    | Escalated
+    | Off
+    | OffFailed
+    | HookEnded
+    | ProbeFinished
+    | ReadyChecked
+    | Saved
+    | SaveFailed
+)

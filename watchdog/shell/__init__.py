@@ -1,0 +1,1 @@
+"""The node process: the asyncio shell around the core."""

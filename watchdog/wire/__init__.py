@@ -1,0 +1,1 @@
+"""Bytes: frames, messages, datagrams and records. Pure; the sockets are in shell."""
