@@ -26,7 +26,9 @@ class HardState:
     max_promise_ms: int
     digest: bytes
     members: tuple[tuple[str, int], ...]
-    """(name, weight) of every voter, as obeyed; `digest` is their hash."""
+    """(name, weight) of every voter; `digest` is their hash."""
+    old_members: tuple[tuple[str, int], ...] = ()
+    """The list obeyed before `--accept-membership`; kept until enough of it has moved over."""
 
 
 @dataclass(frozen=True, slots=True)
