@@ -1,0 +1,1 @@
+"""Health checks beside the election; an own process that speaks only IPC. Filled later."""
