@@ -6,7 +6,7 @@ happened to get.  Theory and table: the design's "Timers and the inequalities" (
 Milliseconds here, because that is what people write; `Timing` carries nanoseconds.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,6 +21,7 @@ SLACK_LEAST_MS: Final = {"rt": 20, "nice": 80, "normal": 250}
 SLACK_RAISED_MS: Final = {"rt": 0, "nice": 80, "normal": 300}
 """What a profile's `slack` is raised to, by scheduling class."""
 FSYNC_MS: Final = 12
+"""The slowest disk write that the table reckons with."""
 UDP_BEACON_BELOW_MS: Final = 50
 """Shorter beacons than this lose leases over TCP alone: its stalls outlast `soft`."""
 WATCHDOG_MARGIN_MS: Final = 200
@@ -84,9 +85,7 @@ PROFILES: Final[Mapping[str, Profile]] = {
 """The profiles of the table by name."""
 
 DERIVED: Final = ("ticket", "hard", "promise", "reserve")
-FIELDS: Final = tuple(
-    name.removesuffix("_ns") for name in Timing.__slots__ if name.endswith("_ns")
-)
+FIELDS: Final = tuple(name.removesuffix("_ns") for name in Timing.__slots__ if name.endswith("_ns"))
 """Every name that `overrides_ms` may have."""
 
 
@@ -144,7 +143,7 @@ def promise_least(hard_ms: int) -> int:
 
 def _round_promise(least_ms: int) -> int:
     """Round up to a number that people can remember: the table's own steps."""
-    step = 5 if least_ms < 700 else 10 if least_ms < 5_000 else 50  # noqa: PLR2004 the table's
+    step = 5 if least_ms < 700 else 10 if least_ms < 5_000 else 50
     return _up(least_ms, step)
 
 
@@ -307,6 +306,3 @@ def outage_ms(timing: Timing) -> tuple[int, int, int]:
     disk = 4 * FSYNC_MS + LATE_MS["rt"]
     worst = ms["promise"] + ms["jitter"] + 3 * ms["rtt_max"] + disk
     return best, median, worst
-
-
-Rule = Callable[[Mapping[str, int]], list[str]]
