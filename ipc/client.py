@@ -1,0 +1,99 @@
+"""A small blocking client of the control socket, without dependencies; copy it if you like.
+
+`call(path, "status")` returns the reply's object.  Every failure is an error with a sentence
+for a person: UnreachableError when nobody answered, RefusedError when somebody said no.
+"""
+
+import socket
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Final
+
+from ipc.framing import REPLY_SIZE_MAX, Frame, FrameReader, FramingError, pack_request, parse_body
+from ipc.messages import AUTH_KEY_FIELD, NATIVE, OK
+
+TIMEOUT_S: Final = 5.0
+CHUNK: Final = 64 * 1024
+RETRY_S: Final = 0.01
+
+
+class UnreachableError(Exception):
+    """No daemon answers at the socket: `where` it was looked for, and `why` it failed."""
+
+    def __init__(self, where: str, why: str) -> None:
+        """Both are for a person to read."""
+        super().__init__(f"no answer at {where}: {why}")
+        self.where = where
+        self.why = why
+
+
+class RefusedError(Exception):
+    """The daemon refused the request, or failed at it: `kind` is the reply's type byte."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        """`message` is the daemon's own sentence."""
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+def call(
+    path: Path,
+    verb: str,
+    fields: dict[str, object] | None = None,
+    *,
+    key: str | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> dict[str, object]:
+    """Send one native verb and return the body of the reply.
+
+    Raises UnreachableError, RefusedError.
+    """
+    body: dict[str, object] = {"verb": verb, **(fields or {})}
+    if key is not None:
+        body[AUTH_KEY_FIELD] = key
+    try:
+        frame = _exchange(path, pack_request(NATIVE, body), timeout_s)
+        answer = parse_body(frame.data) if frame.data else {}
+    except FramingError as error:
+        raise UnreachableError(str(path), f"the answer makes no sense: {error}") from error
+    except OSError as error:
+        why = error.strerror or "it took too long" if error.errno else _timeout_text(timeout_s)
+        raise UnreachableError(str(path), why) from error
+    if frame.kind != OK:
+        raise RefusedError(frame.kind, str(answer.get("MESSAGE", "refused without a reason")))
+    return answer
+
+
+def _exchange(path: Path, request: bytes, timeout_s: float) -> Frame:
+    ends = monotonic() + timeout_s
+    reader = FrameReader(REPLY_SIZE_MAX)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout_s)
+        _connect(connection, path, ends)
+        with suppress(BrokenPipeError):  # turned away: the reason is there to be read
+            connection.sendall(request)
+        while data := connection.recv(CHUNK):
+            if (frame := reader.feed(data)) is not None:
+                return frame
+            # A server that trickles its answer must not hold us longer than asked.
+            connection.settimeout(max(ends - monotonic(), 0.001))
+    what = "the connection was closed before a full answer"
+    raise FramingError(what)
+
+
+def _connect(connection: socket.socket, path: Path, ends: float) -> None:
+    while True:
+        try:
+            connection.connect(str(path))
+        except BlockingIOError:  # its backlog is full: a Unix socket says so instead of waiting
+            if monotonic() >= ends:
+                raise
+            sleep(RETRY_S)
+        else:
+            return
+
+
+def _timeout_text(timeout_s: float) -> str:
+    return f"no full answer within {timeout_s:g} s"
