@@ -1,0 +1,82 @@
+# The commands of this repository: one word each. `make` lists them.
+# `make demo` and `make test` do all of their own set-up; the second run starts at once.
+
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $p -c \
+	'import sys; print(sys.executable if sys.version_info >= (3, 11) else "")' 2>/dev/null)) python3)
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.complete
+ROOT := $(filter 0,$(shell id -u))
+HOURS ?= 20
+JOBS ?= 2
+ARGS ?=
+SHELL_FILES := $(wildcard scripts/*.sh packaging/*.sh .ci/run)
+
+.PHONY: help setup demo test check fix sim golden planted system bench install uninstall cover
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
+
+$(STAMP): requirements.lock requirements-dev.lock pyproject.toml packaging/prerequisites.sh
+	@sh packaging/prerequisites.sh $(PYTHON) venv
+	@echo "Setting up $(VENV) from the lock files"
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes \
+		-r requirements.lock -r requirements-dev.lock
+	@$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation \
+		--config-settings editable_mode=compat -e .
+	@touch $@
+
+setup: $(STAMP) ## virtual environment, editable install, git hook that runs `make check`
+	@hook=$$(git rev-parse --git-path hooks)/pre-commit; test -e $$hook || \
+		{ printf '#!/bin/sh\nexec make check\n' > $$hook && chmod +x $$hook; }
+
+demo: $(STAMP) ## three real nodes, faults, measured outages (ARGS=--stay keeps them running)
+	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network)
+	@$(VENV)/bin/quorumdog demo $(ARGS)
+
+test: check sim planted system ## everything that does not need hours
+
+check: $(STAMP) ## formatter, linters, types, shell scripts, fast tests, 200 seeds
+	@sh packaging/prerequisites.sh $(PYTHON) check
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	shellcheck $(SHELL_FILES)
+	$(PY) -m pytest -q tests/house tests/unit tests/wire tests/scenarios tests/shell $(ARGS)
+
+fix: $(STAMP) ## format, apply safe fixes, regenerate docs/states.md
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+	$(PY) -m tests.house.states > docs/states.md
+
+sim: $(STAMP) ## simulate: HOURS=20 cluster-hours, or SEEDS=20000, or SEED=123 with its trace
+	$(PY) -m tests.simulation $(if $(SEED),--seed $(SEED),$(if $(SEEDS),--seeds $(SEEDS),--hours $(HOURS))) \
+		$(if $(SEED),,--jobs $(JOBS)) $(ARGS)
+
+planted: $(STAMP) ## plant each known bug; a checker must catch it
+	$(PY) -m pytest -q tests/simulation
+
+golden: $(STAMP) ## rewrite the scenarios' output: review the diff, explain it in the commit
+	GOLDEN=rewrite $(PY) -m pytest -q -p no:randomly tests/scenarios
+
+system: $(STAMP) ## real processes in network namespaces (as root)
+	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network)
+	$(PY) -m pytest -q tests/system $(ARGS)
+
+bench: $(STAMP) ## the figures of the README, measured on this machine (as root)
+	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network)
+	$(PY) -m bench.failover $(ARGS)
+
+install: $(STAMP) ## install or upgrade (as root); DESTDIR=/stage only writes below it
+	@DESTDIR=$(DESTDIR) sh packaging/install.sh $(PYTHON) $(VENV)
+
+uninstall: ## remove what install wrote, keep configuration and data (PURGE=1: those too)
+	@DESTDIR=$(DESTDIR) PURGE=$(PURGE) sh packaging/uninstall.sh
+
+cover: $(STAMP) ## branch coverage of core, wire and the rest
+	$(VENV)/bin/coverage run -m pytest -q tests/unit tests/wire tests/scenarios tests/shell
+	$(VENV)/bin/coverage report --include='watchdog/core/*,watchdog/wire/*' --fail-under=100
+	$(VENV)/bin/coverage report --fail-under=90

@@ -1,0 +1,64 @@
+#!/bin/sh
+# Usage: prerequisites.sh PYTHON GROUP...   (GROUP: venv, check, network)
+# Looks for the system packages of each group.  What is missing is installed when we are root on a
+# Debian-like system, saying which; otherwise the one line to type is printed and we fail.
+set -eu
+
+python=$1
+shift
+missing=
+
+need() { # need COMMAND PACKAGE
+    command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+
+for group in "$@"; do
+    case $group in
+    venv)
+        if ! command -v "$python" >/dev/null 2>&1; then
+            missing="$missing python3 python3-venv"
+        elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+            missing="$missing python3-venv"
+        fi
+        ;;
+    check)
+        need shellcheck shellcheck
+        ;;
+    network)
+        need ip iproute2
+        need nft nftables
+        need tcpdump tcpdump
+        need arping iputils-arping
+        need unshare util-linux
+        need systemd-analyze systemd
+        ;;
+    *)
+        echo "prerequisites.sh: unknown group: $group" >&2
+        exit 2
+        ;;
+    esac
+done
+
+if [ -n "$missing" ]; then
+    # shellcheck disable=SC2086 # a list of words
+    set -- $missing
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "Missing system packages. Type this, then try again:" >&2
+        echo "    sudo apt install $*" >&2
+        exit 1
+    fi
+    if ! command -v apt-get >/dev/null 2>&1; then
+        echo "Missing on this system (names are Debian's): $*. Install them, then try again." >&2
+        exit 1
+    fi
+    echo "Installing system packages: $*"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+fi
+
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    echo "$python is $("$python" -V 2>&1); quorumdog needs Python 3.11 or newer." >&2
+    echo "Install one, then: make PYTHON=python3.12 ..." >&2
+    exit 1
+fi
