@@ -1,0 +1,112 @@
+"""What this node knows of its guardian, and the numbers of the commands it sends.
+
+Rule: the node counts as *not off* from the moment it writes ESCALATE(n) until an OFF with a number
+>= n arrives.  An unsolicited OFF that crossed an ESCALATE carries a smaller number and must not be
+read as its answer (docs/election.md, "The candidate and the leader").
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from watchdog.core.effects import Deescalate, Escalate, Extend
+from watchdog.instant import Instant, elapsed_hi
+
+NEVER: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRound:
+    """The round that a lease counts from: its number and the instant before it was sent."""
+
+    round: int
+    s: Instant
+
+
+class Guard:
+    """The node's side of the guardian protocol."""
+
+    def __init__(self) -> None:
+        self.last_epoch = 0
+        self.is_there = False
+        self.is_off = False
+        self.is_on = False
+        self.off_failed = ""
+        self._n = 0
+        self._escalate_n = NEVER
+        self._unanswered_since: Instant | None = None
+
+    def welcomed(self, last_epoch: int, *, off_clean: bool) -> None:
+        """The guardian's hello."""
+        self.is_there = True
+        self.is_off = off_clean
+        self.last_epoch = max(self.last_epoch, last_epoch)
+
+    def lost(self) -> None:
+        """The socketpair ended: nothing may be believed to be off."""
+        self.is_there = self.is_off = self.is_on = False
+
+    def next_n(self) -> int:
+        """The number of the next command."""
+        self._n += 1
+        return self._n
+
+    def escalate(self, no: int, epoch: int, at: LeaseRound, bounds_ms: tuple[int, int]) -> Escalate:
+        """Ask to go on; from here on this node counts as not off. `bounds_ms`: (soft, hard)."""
+        assert self.is_off, "escalation of a node that is not off"
+        self._escalate_n = n = self.next_n()
+        self.is_off = False
+        self.off_failed = ""
+        return Escalate(n, no, epoch, at.round, at.s, *bounds_ms)
+
+    def extend(self, no: int, epoch: int, at: LeaseRound, now: Instant) -> Extend:
+        """Ask for a later deadline."""
+        if self._unanswered_since is None:
+            self._unanswered_since = now
+        return Extend(self.next_n(), no, epoch, at.round, at.s)
+
+    def deescalate(self, why: str) -> Deescalate:
+        """Ask to go off."""
+        self.is_on = False
+        return Deescalate(self.next_n(), why)
+
+    def extended(self) -> None:
+        """An EXTEND was answered: the guardian runs."""
+        self._unanswered_since = None
+
+    def escalated(self, n: int) -> bool:
+        """ESCALATE(n) succeeded; False when that answer is not for the latest one."""
+        if n != self._escalate_n or self.is_off:
+            return False
+        self.is_on = True
+        self._unanswered_since = None
+        return True
+
+    def is_latest_escalation(self, n: int) -> bool:
+        """Whether `n` numbers the latest ESCALATE."""
+        return n == self._escalate_n
+
+    def went_off(self, n: int) -> bool:
+        """OFF(n) arrived; False when it is older than the latest ESCALATE and says nothing."""
+        if n < self._escalate_n:
+            return False
+        self.is_off, self.is_on = True, False
+        self.off_failed = ""
+        self._unanswered_since = None
+        return True
+
+    def failed_to_go_off(self, n: int, why: str) -> bool:
+        """OFF could not be confirmed; False when it is about an older escalation."""
+        if n < self._escalate_n:
+            return False
+        self.is_on = False
+        self.off_failed = why
+        return True
+
+    def unanswered_ns(self, now: Instant) -> int:
+        """How long the oldest unanswered EXTEND has waited; 0 when none does."""
+        return elapsed_hi(now, self._unanswered_since) if self._unanswered_since else 0
+
+    @property
+    def unanswered_since(self) -> Instant | None:
+        """The instant of the oldest unanswered EXTEND."""
+        return self._unanswered_since

@@ -1,0 +1,213 @@
+"""Who is configured, who is reachable, who could lead, and why not.
+
+The roster holds what the others said last (their HELLO) and when they were heard.  Incarnations
+have no order: the current one of a node is that of its latest HELLO over TLS, and one that was
+replaced or said farewell never becomes current again (docs/election.md, "Terms").
+Nothing here is about safety except `current_inc`: a grant or promise of a dead process never counts.
+"""
+
+from collections import OrderedDict
+from enum import Enum
+from typing import Final
+
+from watchdog.core.messages import Hello
+from watchdog.core.quorum import Weights
+from watchdog.core.settings import Member, Settings, promise_covers
+from watchdog.instant import Instant
+
+INCARNATIONS_MAX: Final = 16
+"""How many dead incarnations are remembered of each node."""
+
+
+class LostReason(Enum):
+    """Why a member is not counted; every lost member has one."""
+
+    NEVER_SEEN = "never seen"
+    SILENT = "silent"
+    CLOSED = "connection closed"
+    OTHER_MEMBERS = "its file has other members or weights"
+    OTHER_CLUSTER = "it belongs to another cluster"
+    GONE = "stopped"
+
+
+class Peer:
+    """What is known of one other member."""
+
+    __slots__ = (
+        "closed_why",
+        "gone",
+        "heard_ns",
+        "hello",
+        "inc",
+        "is_linked",
+        "is_ranked",
+        "member",
+        "refused",
+        "remembered_seq",
+        "said_ns",
+    )
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        self.inc: bytes | None = None
+        self.hello: Hello | None = None
+        self.heard_ns: int | None = None
+        """BOOTTIME at which anything authenticated came last."""
+        self.said_ns = 0
+        """BOOTTIME at which a BEACON, GRANT or HELLO went to it last."""
+        self.is_linked = False
+        self.is_ranked = False
+        """False from the end of its tenure to its next HELLO: it is no candidate to wait for."""
+        self.remembered_seq = 0
+        self.gone: OrderedDict[bytes, None] = OrderedDict()
+        self.refused: LostReason | None = None
+        self.closed_why = ""
+
+    def retire(self, inc: bytes) -> None:
+        """Never let this incarnation become current (again)."""
+        self.gone[inc] = None
+        while len(self.gone) > INCARNATIONS_MAX:
+            self.gone.popitem(last=False)
+
+
+Order = tuple[bool, int, int]
+"""(not standing down, priority, minus the place in the table): the greater is preferred."""
+
+
+class Roster:
+    """All members as this node sees them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._reach_ns = settings.timing.reach_ns
+        self.me = next(m for m in settings.members if m.name == settings.name)
+        self.weights = Weights({m.name: m.weight for m in settings.members})
+        self.peers = {m.name: Peer(m) for m in settings.members if m.name != settings.name}
+
+    def current_inc(self, name: str) -> bytes | None:
+        """The incarnation whose promises and tenures count for `name`; None if it never spoke."""
+        peer = self.peers.get(name)
+        return peer.inc if peer else None
+
+    def link_opened(self, name: str) -> None:
+        """An authenticated connection is up; nothing is known of its node before its HELLO."""
+        self.peers[name].is_linked = True
+
+    def link_closed(self, name: str, inc: bytes, why: str) -> bool:
+        """The connection of the current incarnation ended; False if it was an older one's."""
+        peer = self.peers[name]
+        if peer.inc not in (None, inc):
+            return False
+        peer.is_linked = peer.is_ranked = False
+        peer.hello = peer.heard_ns = None
+        peer.closed_why = why
+        return True
+
+    def hello_received(self, name: str, hello: Hello, now: Instant) -> bool:
+        """Take in who a peer is; False when this incarnation, cluster or list is not ours."""
+        peer = self.peers[name]
+        if hello.inc in peer.gone:
+            return False
+        if hello.cluster_id != self._settings.cluster_id:
+            peer.refused = LostReason.OTHER_CLUSTER
+            return False
+        if peer.inc != hello.inc:
+            if peer.inc is not None:
+                peer.retire(peer.inc)
+            peer.inc = hello.inc
+        peer.remembered_seq = max(peer.remembered_seq, hello.seq)
+        peer.is_linked = True
+        if hello.digest != self._settings.digest:
+            peer.refused = LostReason.OTHER_MEMBERS
+            peer.hello = peer.heard_ns = None
+            peer.is_ranked = False
+            return False
+        peer.refused = None
+        peer.hello = hello
+        peer.is_ranked = True
+        peer.heard_ns = now.boot_ns
+        return True
+
+    def heard(self, name: str, now: Instant) -> None:
+        """Anything authenticated from its current incarnation counts as a sign of life."""
+        peer = self.peers[name]
+        if peer.hello is not None:
+            peer.heard_ns = now.boot_ns
+
+    def forget(self) -> None:
+        """After network trouble: forget what peers said, but not which processes are dead."""
+        for peer in self.peers.values():
+            peer.hello = peer.heard_ns = None
+            peer.is_ranked = False
+
+    def is_reachable(self, name: str, now: Instant) -> bool:
+        """Whether `name` was heard within `reach`."""
+        heard_ns = self.peers[name].heard_ns
+        return heard_ns is not None and now.boot_ns - heard_ns < self._reach_ns
+
+    def reachable_weight(self, now: Instant) -> int:
+        """The weight of all reachable voters, this node included."""
+        weight = self.me.weight
+        for peer in self.peers.values():
+            heard_ns = peer.heard_ns
+            if heard_ns is not None and now.boot_ns - heard_ns < self._reach_ns:
+                weight += peer.member.weight
+        return weight
+
+    def is_quorum_connected(self, now: Instant) -> bool:
+        """Whether voters of quorum weight are heard."""
+        return self.weights.is_quorum(self.reachable_weight(now))
+
+    def is_candidate(self, name: str, now: Instant) -> bool:
+        """Whether `name` is reachable, eligible and quorum-connected: somebody to wait for."""
+        peer = self.peers[name]
+        hello = peer.hello
+        return (
+            hello is not None
+            and peer.is_ranked
+            and hello.eligible
+            and hello.quorum_connected
+            and self.is_reachable(name, now)
+        )
+
+    def order_of(self, name: str) -> Order:
+        """The preference of a peer, by its latest HELLO."""
+        peer = self.peers[name]
+        hello = peer.hello
+        if hello is None:
+            return (False, peer.member.priority, -peer.member.order)
+        return (not hello.standing_down, hello.priority, -peer.member.order)
+
+    def better_than(self, order: Order, now: Instant) -> list[str]:
+        """The candidates preferred to `order`, the best first."""
+        names = [n for n in self.peers if self.is_candidate(n, now) and self.order_of(n) > order]
+        return sorted(names, key=self.order_of, reverse=True)
+
+    def best(self, now: Instant) -> str | None:
+        """The preferred candidate among the peers; None when nobody is fit."""
+        names = [n for n in self.peers if self.is_candidate(n, now)]
+        return max(names, key=self.order_of, default=None)
+
+    def is_covered(self, now: Instant) -> bool:
+        """Whether voters of quorum weight promise long enough for this node's hard bound."""
+        hard_ms = self._settings.timing.hard_ms
+        weight = self.me.weight
+        for name, peer in self.peers.items():
+            if peer.hello is None or not self.is_reachable(name, now):
+                continue
+            if promise_covers(peer.hello.promise_ms, hard_ms):
+                weight += peer.member.weight
+        return self.weights.is_quorum(weight)
+
+    def lost_reason(self, name: str, now: Instant) -> LostReason | None:
+        """Why `name` does not count, or None when it does."""
+        peer = self.peers[name]
+        if self.is_reachable(name, now):
+            return None
+        if peer.refused is not None:
+            return peer.refused
+        if peer.inc is None:
+            return LostReason.NEVER_SEEN
+        if peer.inc in peer.gone:
+            return LostReason.GONE
+        return LostReason.SILENT if peer.is_linked else LostReason.CLOSED
