@@ -1,0 +1,89 @@
+"""Messages to bytes and back: msgpack `[number, group, seq, {key: value}]`.
+
+Rule: `decode` raises ProtocolError and nothing else, whatever the bytes, and builds nothing large
+to find out.  Unknown keys are ignored (a newer peer may say more), unknown numbers and groups are
+refused.  `encode` checks the same bounds: a value beyond them is our own bug, and raises
+ValueError where it was made.  docs/protocol.md; the table is in `layouts`.
+"""
+
+from typing import Final, NoReturn
+
+import msgpack
+
+from watchdog.core.messages import Message
+from watchdog.wire.errors import ProtocolError
+from watchdog.wire.fields import U64_MAX, describe
+from watchdog.wire.layouts import LAYOUTS, REQUIRED, Layout
+
+GROUP: Final = 0
+"""The only coordinator group there is; the place is kept for several over one connection."""
+
+ENVELOPE_SIZE: Final = 4
+_BY_NUMBER: Final = {layout.number: layout for layout in LAYOUTS}
+_BY_CLASS: Final = {layout.make: layout for layout in LAYOUTS}
+
+
+def encode(message: Message, seq: int = 0) -> bytes:
+    """The payload of a frame. `seq` numbers what one sender says, for those who trace it."""
+    layout = _BY_CLASS[type(message)]
+    body = {}
+    for key, read, _ in layout.readers:
+        value = getattr(message, key)
+        try:
+            read(value)
+        except ValueError as error:
+            raise ValueError(_fault(layout, key, error, value)) from None
+        body[key] = value
+    packed: bytes = msgpack.packb((layout.number, GROUP, seq, body))
+    return packed
+
+
+def decode(payload: bytes, peer: str) -> Message:
+    """The message in `payload`; ProtocolError blames `peer` for anything else."""
+    layout, body = _open(payload, peer)
+    values = []
+    for key, read, default in layout.readers:
+        value = body.get(key, default)
+        if value is REQUIRED:
+            raise ProtocolError(peer, f"{layout.name} without {key}")
+        try:
+            values.append(read(value))
+        except ValueError as error:
+            raise ProtocolError(peer, _fault(layout, key, error, value)) from None
+    return layout.make(*values)
+
+
+def _open(payload: bytes, peer: str) -> tuple[Layout, dict[object, object]]:
+    """Take the envelope off."""
+    try:
+        envelope = msgpack.unpackb(
+            payload,
+            use_list=False,
+            max_str_len=1024,
+            max_bin_len=1024,
+            max_array_len=16,
+            max_map_len=64,
+            max_ext_len=0,
+        )
+    except (ValueError, msgpack.UnpackException) as error:
+        _refuse(peer, f"not a message: {error}")
+    if type(envelope) is not tuple or len(envelope) != ENVELOPE_SIZE:
+        _refuse(peer, f"not a message [number, group, seq, body]: {describe(envelope)}")
+    number, group, seq, body = envelope
+    if type(number) is not int or (layout := _BY_NUMBER.get(number)) is None:
+        _refuse(peer, f"unknown message number {describe(number)}")
+    if type(group) is not int or group != GROUP:
+        _refuse(peer, f"unknown group {describe(group)}")
+    if type(seq) is not int or not 0 <= seq <= U64_MAX:
+        _refuse(peer, f"{layout.name}: seq is {describe(seq)}")
+    if type(body) is not dict:
+        _refuse(peer, f"{layout.name}: the body is {describe(body)}, not a map")
+    return layout, body
+
+
+def _fault(layout: Layout, key: str, error: ValueError, value: object) -> str:
+    return f"{layout.name}.{key} must be {error}, but is {describe(value)}"
+
+
+def _refuse(peer: str, what: str) -> NoReturn:
+    raise ProtocolError(peer, what)
