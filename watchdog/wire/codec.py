@@ -12,11 +12,15 @@ import msgpack
 
 from watchdog.core.messages import Message
 from watchdog.wire.errors import ProtocolError
-from watchdog.wire.fields import U64_MAX, describe
+from watchdog.wire.fields import ITEMS_MAX, U64_MAX, describe
 from watchdog.wire.layouts import LAYOUTS, REQUIRED, Layout
+from watchdog.wire.limits import SHORT_SIZE, check_limits
 
 GROUP: Final = 0
 """The only coordinator group there is; the place is kept for several over one connection."""
+KEYS_MAX: Final = 64
+STRING_SIZE_MAX: Final = 1024
+"""Bytes: the longest text is 256 characters of up to four."""
 
 ENVELOPE_SIZE: Final = 4
 _BY_NUMBER: Final = {layout.number: layout for layout in LAYOUTS}
@@ -56,13 +60,15 @@ def decode(payload: bytes, peer: str) -> Message:
 def _open(payload: bytes, peer: str) -> tuple[Layout, dict[object, object]]:
     """Take the envelope off."""
     try:
+        if len(payload) > SHORT_SIZE:
+            check_limits(payload)
         envelope = msgpack.unpackb(
             payload,
             use_list=False,
-            max_str_len=1024,
-            max_bin_len=1024,
-            max_array_len=16,
-            max_map_len=64,
+            max_str_len=STRING_SIZE_MAX,
+            max_bin_len=STRING_SIZE_MAX,
+            max_array_len=ITEMS_MAX,
+            max_map_len=KEYS_MAX,
             max_ext_len=0,
         )
     except (ValueError, msgpack.UnpackException) as error:
