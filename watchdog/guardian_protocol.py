@@ -7,7 +7,8 @@ its answers carry the `n` of the last command obeyed (docs/election.md, "The gua
 """
 
 import struct
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final, NamedTuple, cast
 
 from watchdog.instant import Instant
 
@@ -16,6 +17,7 @@ WILL_ADDRESSES_MAX: Final = 15
 PACKET_SIZE_MAX: Final = 1024
 TEXT_SIZE: Final = 64
 REASON_SIZE: Final = 160
+_INC_SIZE: Final = 16
 
 
 class PacketError(ValueError):
@@ -179,3 +181,169 @@ ToNode = (
     | ProbeFinished
     | ReadyChecked
 )
+
+_LAYOUT: Final[tuple[tuple[int, type[ToGuardian | ToNode], str], ...]] = (
+    (1, NodeUp, "i"),
+    (2, OpenRound, "qq"),
+    (3, Extend, "qqqqs"),
+    (4, Escalate, "qqqqsqq"),
+    (5, Deescalate, "qr"),
+    (6, ArmWill, "wa"),
+    (7, ProbeVip, "qq"),
+    (8, CheckReady, "q"),
+    (9, Notify, "ttttqr"),
+    (65, Welcome, "q?"),
+    (66, RoundOpened, "qq"),
+    (67, Extended, "q?"),
+    (68, Escalated, "q"),
+    (69, Off, "q"),
+    (70, OffFailed, "qr"),
+    (71, HookEnded, "q?r"),
+    (72, ProbeFinished, "q?r"),
+    (73, ReadyChecked, "q?r"),
+)
+"""(kind byte, packet, one letter per field); kinds from 65 on go to the node."""
+_FORMATS: Final = {
+    "q": "Q",
+    "?": "B",
+    "s": "QQ",
+    "i": "16s",
+    "t": f"{TEXT_SIZE}s",
+    "r": f"{REASON_SIZE}s",
+    "w": f"H{WILL_SIZE_MAX}s",
+    "a": "B" + f"{TEXT_SIZE - 16}sH" * WILL_ADDRESSES_MAX,
+}
+"""q: number below 2**64, ?: flag, s: instant, i: incarnation, t and r: text, w: will, a: addresses."""
+
+
+class _Kind(NamedTuple):
+    number: int
+    packet: type[ToGuardian | ToNode]
+    letters: str
+    layout: struct.Struct
+
+
+def _kinds() -> Iterator[_Kind]:
+    for number, packet, letters in _LAYOUT:
+        layout = struct.Struct(">B" + "".join(_FORMATS[letter] for letter in letters))
+        assert layout.size <= PACKET_SIZE_MAX, packet
+        yield _Kind(number, packet, letters, layout)
+
+
+_BY_NUMBER: Final = {kind.number: kind for kind in _kinds()}
+_BY_PACKET: Final = {kind.packet: kind for kind in _kinds()}
+_FIRST_TO_NODE: Final = 65
+
+
+def pack(packet: ToGuardian | ToNode) -> bytes:
+    """Bytes of one packet, at most PACKET_SIZE_MAX; a field out of range is our own fault."""
+    kind = _BY_PACKET[type(packet)]
+    values: list[int | bytes] = [kind.number]
+    for letter, value in zip(kind.letters, packet, strict=True):
+        values += _flatten(letter, value)
+    return kind.layout.pack(*values)
+
+
+def unpack_to_guardian(data: bytes) -> ToGuardian:
+    """Packet of the node process. Raises PacketError."""
+    packet = _unpack(data)
+    if data[0] >= _FIRST_TO_NODE:
+        raise PacketError(f"kind {data[0]} is not for the guardian")
+    return cast("ToGuardian", packet)
+
+
+def unpack_to_node(data: bytes) -> ToNode:
+    """Packet of the guardian. Raises PacketError."""
+    packet = _unpack(data)
+    if data[0] < _FIRST_TO_NODE:
+        raise PacketError(f"kind {data[0]} is not for the node process")
+    return cast("ToNode", packet)
+
+
+def _unpack(data: bytes) -> ToGuardian | ToNode:
+    kind = _BY_NUMBER.get(data[0]) if data else None
+    if kind is None:
+        raise PacketError(f"unknown kind {data[:1].hex() or 'of an empty packet'}")
+    if len(data) != kind.layout.size:
+        raise PacketError(f"{kind.packet.__name__} of {len(data)} bytes, not {kind.layout.size}")
+    values = iter(kind.layout.unpack(data)[1:])
+    return kind.packet(*[_restore(letter, values) for letter in kind.letters])
+
+
+def _flatten(letter: str, value: object) -> list[int | bytes]:
+    match letter, value:
+        case "q" | "?", int():
+            return [int(value)]
+        case "i", bytes():
+            assert len(value) == _INC_SIZE, "an incarnation has 16 bytes"
+            return [value]
+        case "s", Instant():
+            return [*value]
+        case "t" | "r", str():
+            return [_cut(value, TEXT_SIZE if letter == "t" else REASON_SIZE)]
+        case "w", bytes():
+            assert len(value) <= WILL_SIZE_MAX, "a will too long"
+            return [len(value), value]
+        case "a", tuple():
+            return _flatten_addresses(value)
+        case _:
+            raise AssertionError(f"field {letter!r} cannot be {value!r}")
+
+
+def _flatten_addresses(addresses: tuple[tuple[str, int], ...]) -> list[int | bytes]:
+    assert len(addresses) <= WILL_ADDRESSES_MAX, "too many addresses"
+    fields: list[int | bytes] = [len(addresses)]
+    for address, port in addresses:
+        assert len(address) <= TEXT_SIZE - 16, "no address is that long"
+        fields += [address.encode(), port]
+    return fields + [b"", 0] * (WILL_ADDRESSES_MAX - len(addresses))
+
+
+def _cut(text: str, size: int) -> bytes:
+    # Cut between characters: half a character would not decode at the other end.
+    return text.encode()[:size].decode(errors="ignore").encode()
+
+
+def _restore(letter: str, values: Iterator[int | bytes]) -> object:
+    match letter:
+        case "q" | "i":
+            return next(values)
+        case "?":
+            return _flag(cast("int", next(values)))
+        case "s":
+            return Instant(cast("int", next(values)), cast("int", next(values)))
+        case "t" | "r":
+            return _text(cast("bytes", next(values)))
+        case "w":
+            return _will(cast("int", next(values)), cast("bytes", next(values)))
+        case _:
+            return _addresses(cast("int", next(values)), values)
+
+
+def _flag(value: int) -> bool:
+    if value > 1:
+        raise PacketError(f"flag of {value}")
+    return bool(value)
+
+
+def _text(field: bytes) -> str:
+    try:
+        return field.rstrip(b"\0").decode()
+    except UnicodeDecodeError:
+        raise PacketError("text that is not UTF-8") from None
+
+
+def _will(size: int, field: bytes) -> bytes:
+    if size > WILL_SIZE_MAX:
+        raise PacketError(f"will of {size} bytes")
+    return field[:size]
+
+
+def _addresses(count: int, values: Iterator[int | bytes]) -> tuple[tuple[str, int], ...]:
+    if count > WILL_ADDRESSES_MAX:
+        raise PacketError(f"{count} addresses")
+    pairs = [
+        (_text(cast("bytes", next(values))), cast("int", next(values)))
+        for _ in range(WILL_ADDRESSES_MAX)
+    ]
+    return tuple(pairs[:count])

@@ -1,0 +1,236 @@
+"""The guardian's decisions: what must be on or off by when, whatever the node process does.
+
+`Deadline.step(now, input)` returns the actions to perform, in order; `main` performs them and
+feeds back what came of them, and so does the simulator: no rule of the guardian is anywhere else.
+Rule: off at `s` + soft unless a newer round of the same tenure moved `s`; nobody learns that the
+node died before all is confirmed off (docs/election.md, 6: G1-G7, G9).
+"""
+
+from typing import Final, assert_never
+
+from watchdog.guardian import actions as act
+from watchdog.guardian.due import wake_ns
+from watchdog.guardian.holding import Holding, Phase
+from watchdog.guardian.node_life import NodeLife
+from watchdog.guardian.policy import Policy
+from watchdog.guardian_protocol import (
+    ArmWill,
+    CheckReady,
+    Deescalate,
+    Escalate,
+    Extend,
+    Extended,
+    NodeUp,
+    Notify,
+    OpenRound,
+    ProbeFinished,
+    ProbeVip,
+    ReadyChecked,
+    RoundOpened,
+    ToGuardian,
+    ToNode,
+    Welcome,
+)
+from watchdog.instant import Instant
+
+ASKED_MAX: Final = 16
+
+
+class Deadline:
+    """One life of the guardian. `ledger` is what its file says.
+
+    The first input is Started; `next_deadline` says when to step(Ticked()) at the latest.
+    """
+
+    def __init__(self, policy: Policy, ledger: act.Ledger, now: Instant) -> None:
+        self._policy = policy
+        self._now = now
+        self._holding = Holding(policy, ledger, now)
+        self._life = NodeLife(policy, now)
+        self._out = self._holding.out
+        self._asked: set[tuple[str, int]] = set()
+
+    @property
+    def phase(self) -> Phase:
+        """How far it is between off and on."""
+        return self._holding.phase
+
+    @property
+    def last_epoch(self) -> int:
+        """The last epoch it was asked to go on with."""
+        return self._holding.last_epoch
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything of VIP, hook and escalated service may exist."""
+        return self.phase not in (Phase.OFF, Phase.SAVING)
+
+    @property
+    def next_deadline(self) -> int | None:
+        """BOOTTIME in ns; None when there is nothing to wait for."""
+        dues = self._life.dues + self._holding.dues
+        # What is past and still listed waits for a fact, not for time.
+        return wake_ns(self._now, [due for due in dues if not due.is_past(self._now)])
+
+    def step(self, now: Instant, event: act.Input) -> tuple[act.Action, ...]:
+        """Take one input in: expire first, then believe it, then do what is due."""
+        self._now = now
+        self._out.clear()
+        self._holding.expire(now)
+        self._take(event)
+        self._holding.look()
+        self._look_at_node()
+        self._holding.check()
+        hears = self._life.is_up
+        return tuple(a for a in self._out if hears or not isinstance(a, act.Tell))
+
+    def _look_at_node(self) -> None:
+        is_off = self.phase is Phase.OFF
+        if is_off:
+            allowed = self._holding.is_will_allowed
+            self._out += self._life.on_off(self._now, is_will_allowed=allowed)
+        self._out += self._life.look(
+            self._now,
+            is_off=is_off,
+            hard=self._holding.hard,
+            is_saving=self._holding.saving is not None,
+        )
+
+    # --- inputs
+
+    def _take(self, event: act.Input) -> None:  # noqa: C901, PLR0912 - the place with the branches
+        match event:
+            case act.Ticked():
+                pass
+            case act.FromNode(packet):
+                self._take_packet(packet)
+            case act.LedgerSaved(ok, why):
+                self._holding.on_ledger_saved(ok=ok, why=why)
+            case act.VipsAdded(ok, why):
+                self._holding.on_vips_added(ok=ok, why=why)
+            case act.VipsRemoved(ok, why):
+                self._holding.on_vips_removed(ok=ok, why=why)
+            case act.HookExited(kind, ok, detail):
+                self._holding.on_hook_exited(kind, ok=ok, detail=detail)
+            case act.HooksKilled(ticket):
+                self._holding.on_hooks_killed(ticket)
+            case act.HooksChecked(rid, ok, reason):
+                is_ok = ok and self.phase is Phase.OFF
+                self._answer("ready", rid, ReadyChecked(rid, is_ok, reason))
+            case act.VipsProbed(rid, answered, detail):
+                self._answer("probe", rid, ProbeFinished(rid, answered, detail))
+            case act.VipClaimed(detail):
+                self._holding.on_vip_claimed(detail)
+            case act.Started():
+                self._life.begin(self._now)
+                self._holding.clean_leftovers()
+            case act.NodeStarted():
+                self._on_node_started()
+            case act.NodeClosed(why):
+                self._condemn(why)
+            case act.NodeExited(code):
+                self._on_node_exited(code)
+            case act.StopRequested():
+                self._on_stop()
+            case _:
+                assert_never(event)
+
+    def _on_node_started(self) -> None:
+        self._life.on_started(self._now)
+        self._holding.n = 0
+        if self._life.is_stopping:
+            self._out.append(act.TerminateNode())
+
+    def _on_node_exited(self, code: int) -> None:
+        self._out.append(act.Log("node_exited", f"code {code}"))
+        self._life.on_exited(self._now, code)
+        self._asked.clear()
+        self._holding.last_no = None
+        self._holding.give_up("node_gone")
+        self._holding.rounds.forget()
+
+    def _on_stop(self) -> None:
+        if self._life.is_stopping:
+            self._condemn("asked to stop again")
+            return
+        self._life.stop(self._now)
+        if self._life.is_alive:
+            self._out.append(act.TerminateNode())
+
+    def _condemn(self, why: str) -> None:
+        self._out += self._life.condemn(why)
+        self._holding.give_up("node_closed")
+
+    # --- packets of the node process
+
+    def _take_packet(self, packet: ToGuardian) -> None:
+        if not self._life.is_alive or self._life.is_condemned:
+            return
+        if isinstance(packet, NodeUp) == self._life.is_up:
+            self._condemn("the first packet, and only the first, is NodeUp")
+            return
+        match packet:
+            case NodeUp():
+                self._life.is_up = True
+                self._tell(Welcome(self.last_epoch, self.phase is Phase.OFF))
+            case OpenRound(no, number):
+                self._holding.rounds.open(no, number, self._now)
+                self._tell(RoundOpened(no, number))
+            case ArmWill():
+                self._life.arm(packet)
+            case Notify():
+                self._out.append(act.RunNotify(packet))
+            case ProbeVip(rid, duration_ms):
+                self._on_probe(rid, duration_ms)
+            case CheckReady(rid):
+                self._on_check_ready(rid)
+            case Extend() | Escalate() | Deescalate():
+                self._take_command(packet)
+            case _:
+                assert_never(packet)
+
+    def _take_command(self, packet: Extend | Escalate | Deescalate) -> None:
+        if packet.n <= self._holding.n:
+            self._condemn("the numbers of commands only rise")
+            return
+        self._holding.n = packet.n
+        match packet:
+            case Extend():
+                self._tell(Extended(packet.n, self._holding.extend(packet)))
+            case Escalate():
+                self._holding.escalate(packet)
+            case Deescalate(_, why):
+                self._holding.deescalate(why)
+            case _:
+                assert_never(packet)
+
+    def _on_probe(self, rid: int, duration_ms: int) -> None:
+        if not self._policy.has_vips:
+            self._tell(ProbeFinished(rid, answered=False, detail=""))
+        elif self._ask("probe", rid):
+            self._out.append(act.ProbeVips(rid, duration_ms))
+
+    def _on_check_ready(self, rid: int) -> None:
+        if self.phase is not Phase.OFF:
+            self._tell(ReadyChecked(rid, ok=False, reason=f"guardian is {self.phase.value}"))
+        elif self._holding.durable is None:
+            self._holding.save()
+            self._tell(ReadyChecked(rid, ok=False, reason="guardian cannot save its ledger"))
+        elif self._ask("ready", rid):
+            self._out.append(act.CheckHooks(rid))
+
+    def _ask(self, what: str, rid: int) -> bool:
+        if len(self._asked) >= ASKED_MAX:
+            self._condemn("too many questions at once")
+            return False
+        self._asked.add((what, rid))
+        return True
+
+    def _answer(self, what: str, rid: int, packet: ReadyChecked | ProbeFinished) -> None:
+        # An answer to a question of an earlier node process is for nobody.
+        if (what, rid) in self._asked:
+            self._asked.discard((what, rid))
+            self._tell(packet)
+
+    def _tell(self, packet: ToNode) -> None:
+        self._out.append(act.Tell(packet))

@@ -1,0 +1,53 @@
+"""What of the configuration the guardian's deadline must know, and one accepted claim to be on.
+
+Pure data. `soft` and `hard` are not here: a tenure brings its own with ESCALATE.
+"""
+
+from dataclasses import dataclass
+
+from watchdog.guardian.due import Due
+from watchdog.instant import SECOND, Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Numbers in nanoseconds; `deesc_ns` bounds the de-escalation hook, 0 when there is none."""
+
+    drop_ns: int
+    slack_ns: int
+    deesc_ns: int
+    escalation_timeout_ns: int
+    has_vips: bool
+    has_escalation: bool
+    has_de_escalation: bool
+    hook_first: bool = False
+    stop_timeout_ns: int = 15 * SECOND
+    """How long an orderly stop of the node process may take before it is killed."""
+
+    @property
+    def has_hooks(self) -> bool:
+        """Whether there is a process group that must be empty before OFF is confirmed."""
+        return self.has_escalation or self.has_de_escalation
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The tenure that is, or asks to be, on: fixed by its Escalate, but for `s` and `round`."""
+
+    n: int
+    no: int
+    epoch: int
+    round: int
+    s: Instant
+    soft_ns: int
+    hard_ns: int
+
+    @property
+    def soft(self) -> Due:
+        """When to start going off."""
+        return Due(self.s, self.soft_ns)
+
+    @property
+    def lifetime_s(self) -> int:
+        """Lifetime of an address: later than `hard`, so that it is a backstop only."""
+        return -(-self.hard_ns // SECOND) + 1
