@@ -1,0 +1,110 @@
+"""Documents that repeat the code are compared with it, and links lead somewhere."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from tests.house import states
+from tests.house.sources import none, relative
+from tests.support import REPOSITORY
+from watchdog.cli import main
+
+COMMAND = re.compile(r"quorumdog(?: --config \S+)? ([a-z]+)\b")
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+FENCE = re.compile(r"`[^`\n]+`|^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def documents() -> list[Path]:
+    """Every document of the repository."""
+    top = sorted(REPOSITORY.glob("*.md"))
+    return [*top, *(f for d in ("docs", "scripts") for f in sorted((REPOSITORY / d).rglob("*.md")))]
+
+
+def test_the_table_of_states_is_the_one_in_the_document() -> None:
+    """`make fix` writes docs/states.md from the code."""
+    text = (REPOSITORY / "docs/states.md").read_text(encoding="utf-8")
+    assert text == states.render(), "docs/states.md differs from TABLE: run `make fix`"
+
+
+def test_links_lead_to_files_that_exist() -> None:
+    """A map with roads that end is worse than no map."""
+    none(
+        f"{relative(document)}: links to {target}, which does not exist"
+        for document in documents()
+        for target in LINK.findall(document.read_text(encoding="utf-8"))
+        if not (document.parent / target).exists()
+    )
+
+
+def _make_targets() -> set[str]:
+    text = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z]+):.*## ", text, re.MULTILINE))
+
+
+def _code(document: Path) -> Iterator[str]:
+    yield from FENCE.findall(document.read_text(encoding="utf-8"))
+
+
+def test_documents_name_only_make_targets_that_exist() -> None:
+    """A command in a document is typed by somebody."""
+    targets = _make_targets()
+    none(
+        f"{relative(document)}: `make {target}` does not exist"
+        for document in documents()
+        for code in _code(document)
+        for target in re.findall(r"\bmake ([a-z]+)", code)
+        if target not in targets
+    )
+
+
+def test_documents_name_only_verbs_that_exist() -> None:
+    """A command in a document is typed by somebody."""
+    assert isinstance(main, click.Group)
+    verbs = set(main.list_commands(click.Context(main)))
+    none(
+        f"{relative(document)}: `quorumdog {verb}` does not exist"
+        for document in documents()
+        for code in _code(document)
+        for verb in COMMAND.findall(code)
+        if verb not in verbs
+    )
+
+
+def test_the_sample_configuration_is_valid() -> None:
+    """`sample.conf` is what people copy first."""
+    from watchdog.config import load
+
+    load.load(REPOSITORY / "sample.conf")
+
+
+def test_each_make_target_is_declared_phony() -> None:
+    """A file named `test` must not make `make test` do nothing."""
+    text = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    assert _make_targets() == set(line.split())
+
+
+def test_every_command_of_the_contributing_guide_is_a_target() -> None:
+    """The guide lists all of them, so that nobody reads the Makefile to find one."""
+    guide = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    none(
+        f"CONTRIBUTING.md does not explain `make {target}`"
+        for target in sorted(_make_targets() - {"help"})
+        if f"`make {target}" not in guide
+    )
+
+
+@pytest.mark.parametrize("document", documents(), ids=relative)
+def test_a_document_opens_with_its_title(document: Path) -> None:
+    """The first line says what the page is."""
+    assert document.read_text(encoding="utf-8").startswith("# ")
+
+
+def test_raw_figures_are_valid_json() -> None:
+    """Figures in the README come from files that somebody else can read."""
+    for file in sorted((REPOSITORY / "bench").rglob("*.json")):
+        json.loads(file.read_text(encoding="utf-8"))

@@ -1,0 +1,94 @@
+"""Unit tests mirror the packages one to one, so that nobody searches for a test.
+
+`watchdog/wire/codec.py` is tested by `tests/unit/watchdog/wire/test_codec.py`.  What needs
+sockets, descriptors or files on loopback and temporary folders is tested in `tests/shell`; what
+needs another process or a namespace in `tests/system`.  Each such file is named here with why.
+"""
+
+from collections.abc import Iterator
+
+from tests.house.sources import Module, modules, none, parse, product, relative
+from tests.support import REPOSITORY
+
+ELSEWHERE = {
+    "watchdog/__main__.py": "three lines; every system test runs them",
+    "watchdog/core/events.py": "only names and types",
+    "watchdog/core/effects.py": "only names and types",
+    "watchdog/core/messages.py": "only names and types; bytes are tested in wire",
+    "watchdog/guardian/__main__.py": "three lines; every system test runs them",
+    "watchdog/guardian/main.py": "polls descriptors and children: tests/system",
+    "watchdog/guardian/children.py": "spawns: tests/system",
+    "watchdog/guardian/hooks.py": "spawns: tests/system",
+    "watchdog/guardian/vip.py": "changes interfaces: tests/system",
+    "watchdog/guardian/clock.py": "reads the clock",
+    "watchdog/shell/__main__.py": "three lines; every system test runs them",
+    "watchdog/shell/clock.py": "reads the clock",
+    "watchdog/cli/run.py": "replaces its own process: tests/system",
+    "watchdog/cli/demo/lab.py": "makes namespaces: tests/system",
+    "watchdog/cli/demo/observer.py": "listens to kernels: tests/system",
+    "watchdog/cli/demo/client.py": "asks a real VIP: tests/system",
+    "watchdog/cli/demo/faults.py": "kills and cuts: tests/system",
+}
+
+
+def _tests_of(path: str) -> tuple[str, ...]:
+    folder, _, name = path.rpartition("/")
+    stem = name.removesuffix(".py")
+    parts = folder.split("/")
+    return (
+        f"tests/unit/{folder}/test_{stem}.py",
+        f"tests/shell/test_{stem}.py",
+        f"tests/shell/test_{parts[-1]}_{stem}.py",
+        f"tests/wire/test_{stem}.py",
+    )
+
+
+def mirror_faults(module: Module, existing: frozenset[str]) -> Iterator[str]:
+    """Yield a module without its test file."""
+    empty = len(module.tree.body) <= 1  # a docstring
+    if module.path in ELSEWHERE or empty or existing.intersection(_tests_of(module.path)):
+        return
+    first = _tests_of(module.path)[0].replace("test___init__", "test_init")
+    if first not in existing:
+        yield f"{module.path}: no {first} (nor a reason in tests/house/test_mirror.py)"
+
+
+def _existing() -> frozenset[str]:
+    return frozenset(module.path for module in modules("tests"))
+
+
+def test_every_module_has_its_test() -> None:
+    """The test of a module is where its name says."""
+    existing = _existing()
+    none(
+        fault
+        for module in product()
+        if not module.path.endswith("watchdog/__init__.py")
+        for fault in mirror_faults(module, existing)
+    )
+
+
+def test_every_unit_test_has_its_module() -> None:
+    """A test whose module was renamed or removed tests something else by now."""
+    paths = {module.path for module in product()}
+    for path in sorted((REPOSITORY / "tests" / "unit").rglob("test_*.py")):
+        subject = relative(path).removeprefix("tests/unit/").replace("/test_", "/")
+        subject = subject.replace("/init.py", "/__init__.py")
+        assert subject in paths, f"{relative(path)}: there is no {subject}"
+
+
+def test_every_exemption_is_still_needed() -> None:
+    """A file that has got its test needs no excuse."""
+    existing = _existing()
+    none(
+        f"{path}: has {found}; remove its exemption"
+        for path in ELSEWHERE
+        for found in existing.intersection(_tests_of(path))
+    )
+
+
+def test_the_mirror_check_sees_a_missing_test() -> None:
+    """A check that cannot fail is no check."""
+    module = parse("watchdog/wire/nothing.py", '"""Doc."""\nx = 1\ny = 2')
+    assert list(mirror_faults(module, frozenset()))
+    assert not list(mirror_faults(module, frozenset({"tests/unit/watchdog/wire/test_nothing.py"})))
