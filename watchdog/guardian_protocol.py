@@ -7,7 +7,7 @@ its answers carry the `n` of the last command obeyed (docs/election.md, "The gua
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, cast
 
 from watchdog.instant import Instant
@@ -21,7 +21,7 @@ _INC_SIZE: Final = 16
 
 
 class PacketError(ValueError):
-    """A packet of the socketpair that cannot be: wrong kind, size or value. The sender is broken."""
+    """A packet of the socketpair that cannot be (kind, size or value): the sender is broken."""
 
 
 # --- node process -> guardian
@@ -213,7 +213,7 @@ _FORMATS: Final = {
     "w": f"H{WILL_SIZE_MAX}s",
     "a": "B" + f"{TEXT_SIZE - 16}sH" * WILL_ADDRESSES_MAX,
 }
-"""q: number below 2**64, ?: flag, s: instant, i: incarnation, t and r: text, w: will, a: addresses."""
+"""q: number below 2**64, ?: flag, s: instant, i: incarnation, t, r: text, w: will, a: addresses."""
 
 
 class _Kind(NamedTuple):
@@ -267,7 +267,8 @@ def _unpack(data: bytes) -> ToGuardian | ToNode:
     if len(data) != kind.layout.size:
         raise PacketError(f"{kind.packet.__name__} of {len(data)} bytes, not {kind.layout.size}")
     values = iter(kind.layout.unpack(data)[1:])
-    return kind.packet(*[_restore(letter, values) for letter in kind.letters])
+    make = cast("Callable[..., ToGuardian | ToNode]", kind.packet)
+    return make(*[_restore(letter, values) for letter in kind.letters])
 
 
 def _flatten(letter: str, value: object) -> list[int | bytes]:

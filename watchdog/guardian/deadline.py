@@ -98,7 +98,7 @@ class Deadline:
 
     # --- inputs
 
-    def _take(self, event: act.Input) -> None:  # noqa: C901, PLR0912 - the place with the branches
+    def _take(self, event: act.Input) -> None:
         match event:
             case act.Ticked():
                 pass

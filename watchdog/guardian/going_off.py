@@ -34,7 +34,7 @@ class Step(Enum):
 class GoingOff:
     """`s` and `hard_ns` are those of the tenure that ends; `epoch` and `why` are for the hook."""
 
-    def __init__(  # noqa: PLR0913 - each is a fact of the tenure that ends
+    def __init__(
         self,
         policy: Policy,
         now: Instant,

@@ -161,7 +161,7 @@ class Holding:
         self.last_epoch, self.last_no = epoch, no
         self._is_dirty = self._is_dirty or self._policy.has_de_escalation
         self.save()
-        if not self.saving:
+        if self._is_durable:
             self._go_on()
 
     def deescalate(self, why: str) -> None:
@@ -197,12 +197,20 @@ class Holding:
 
     # --- the way up
 
+    @property
+    def _wanted(self) -> act.Ledger:
+        return act.Ledger(self.last_epoch, self._is_dirty)
+
+    @property
+    def _is_durable(self) -> bool:
+        # A save in flight may put an older record over the one that is durable now.
+        return self.saving is None and self.durable == self._wanted
+
     def save(self) -> None:
         """Make the record durable if it is not, and if no save is in flight."""
-        wanted = act.Ledger(self.last_epoch, self._is_dirty)
-        if self.saving is None and self.durable != wanted:
-            self.saving = wanted
-            self.out.append(act.SaveLedger(wanted))
+        if self.saving is None and self.durable != self._wanted:
+            self.saving = self._wanted
+            self.out.append(act.SaveLedger(self._wanted))
 
     def on_ledger_saved(self, *, ok: bool, why: str) -> None:
         """Look at a waiting claim again: it may have grown old meanwhile."""
@@ -214,7 +222,7 @@ class Holding:
                 self._refuse("the ledger could not be saved")
             return
         self.save()
-        if not self.saving and self.phase is Phase.SAVING:
+        if self._is_durable and self.phase is Phase.SAVING:
             self._go_on()
 
     def _go_on(self) -> None:

@@ -111,7 +111,9 @@ class NodeLife:
         self._waiting.clear()
         return []
 
-    def look(self, now: Instant, *, is_off: bool, hard: Due | None, is_saving: bool) -> list[Action]:
+    def look(
+        self, now: Instant, *, is_off: bool, hard: Due | None, is_saving: bool
+    ) -> list[Action]:
         """What is due. `hard`: when a successor may start although something is still on."""
         actions: list[Action] = []
         while self._leaving and self._leaving[0][0].is_past(now):
