@@ -5,9 +5,9 @@ for a person: UnreachableError when nobody answered, RefusedError when somebody 
 """
 
 import socket
+import struct
 from contextlib import suppress
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Final
 
 from ipc.framing import REPLY_SIZE_MAX, Frame, FrameReader, FramingError, pack_request, parse_body
@@ -15,7 +15,9 @@ from ipc.messages import AUTH_KEY_FIELD, NATIVE, OK
 
 TIMEOUT_S: Final = 5.0
 CHUNK: Final = 64 * 1024
-RETRY_S: Final = 0.01
+READS_MAX: Final = 256
+"""A server that trickles its answer is given up after so many pieces."""
+_TIMEVAL: Final = struct.Struct("@ll")
 
 
 class UnreachableError(Exception):
@@ -58,42 +60,28 @@ def call(
         answer = parse_body(frame.data) if frame.data else {}
     except FramingError as error:
         raise UnreachableError(str(path), f"the answer makes no sense: {error}") from error
+    except BlockingIOError as error:
+        raise UnreachableError(str(path), f"no full answer within {timeout_s:g} s") from error
     except OSError as error:
-        why = error.strerror or "it took too long" if error.errno else _timeout_text(timeout_s)
-        raise UnreachableError(str(path), why) from error
+        raise UnreachableError(str(path), error.strerror or str(error)) from error
     if frame.kind != OK:
         raise RefusedError(frame.kind, str(answer.get("MESSAGE", "refused without a reason")))
     return answer
 
 
 def _exchange(path: Path, request: bytes, timeout_s: float) -> Frame:
-    ends = monotonic() + timeout_s
     reader = FrameReader(REPLY_SIZE_MAX)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(timeout_s)
-        _connect(connection, path, ends)
+        # The kernel's own timeouts, since only they cover waiting for a place in the backlog.
+        wait = _TIMEVAL.pack(int(timeout_s), int(timeout_s % 1 * 1_000_000))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, wait)
+        connection.connect(str(path))
         with suppress(BrokenPipeError):  # turned away: the reason is there to be read
             connection.sendall(request)
-        while data := connection.recv(CHUNK):
+        for _ in range(READS_MAX):
+            if not (data := connection.recv(CHUNK)):
+                break
             if (frame := reader.feed(data)) is not None:
                 return frame
-            # A server that trickles its answer must not hold us longer than asked.
-            connection.settimeout(max(ends - monotonic(), 0.001))
-    what = "the connection was closed before a full answer"
-    raise FramingError(what)
-
-
-def _connect(connection: socket.socket, path: Path, ends: float) -> None:
-    while True:
-        try:
-            connection.connect(str(path))
-        except BlockingIOError:  # its backlog is full: a Unix socket says so instead of waiting
-            if monotonic() >= ends:
-                raise
-            sleep(RETRY_S)
-        else:
-            return
-
-
-def _timeout_text(timeout_s: float) -> str:
-    return f"no full answer within {timeout_s:g} s"
+    raise FramingError("the connection was closed before a full answer")

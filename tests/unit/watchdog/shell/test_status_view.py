@@ -1,0 +1,80 @@
+"""The status reply: the core's view with the shell's facts merged in, nothing invented."""
+
+from typing import Any
+
+from tests.unit.watchdog.shell.samples import core_status, plan
+from watchdog.shell.status_view import LastMove, Surroundings, view, warnings
+
+AROUND = Surroundings(
+    links={"beta": {"rtt_ms": 0.4, "why": "connection refused by 10.0.0.12:9000"}},
+    refusals={"wrong_key": {"count": 2, "last_address": "10.0.0.99"}},
+    scheduling="rt",
+)
+
+
+def test_reply_has_every_field_that_is_documented() -> None:
+    """docs/ipc.md and scripts of users rely on the names."""
+    body = view(plan(), core_status(), AROUND, None)
+    assert set(body) == {
+        "schema", "cluster", "local", "state", "phase", "quorum", "coordinator", "term", "epoch",
+        "lease_left_ms", "escalated", "amnesiac", "waiting_for", "nodes", "vips", "last_move",
+        "gate", "scheduling", "refusals", "alarms", "warnings",
+    }  # fmt: skip
+    rows: Any = body["nodes"]
+    assert set(rows[0]) == {
+        "name", "id", "address", "port", "state", "role", "priority", "eligible", "reachable",
+        "last_heard_s", "rtt_ms", "checks", "reason",
+    }  # fmt: skip
+    assert body["schema"] == 1
+
+
+def test_nodes_keep_the_order_of_the_file_and_get_their_numbers() -> None:
+    """The number is the place in [nodes], whatever order the core has."""
+    core = core_status()
+    core["nodes"].reverse()
+    rows: Any = view(plan(), core, AROUND, None)["nodes"]
+    assert [(row["id"], row["name"], row["role"]) for row in rows] == [
+        (0, "alpha", "member"),
+        (1, "beta", "member"),
+        (2, "gamma", "witness"),
+    ]
+
+
+def test_silent_member_is_explained_by_its_connection() -> None:
+    """Why the dial failed helps an operator more than "not heard"."""
+    core = core_status()
+    core["nodes"][1] |= {"reachable": False, "reason": "never heard", "last_heard_ms": None}
+    core["nodes"][2] |= {"reachable": False, "reason": "silent", "last_heard_ms": 2345}
+    rows: Any = view(plan(), core, AROUND, None)["nodes"]
+    assert rows[1]["reason"] == "connection refused by 10.0.0.12:9000"
+    assert rows[1]["last_heard_s"] is None
+    assert rows[2]["reason"] == "silent"
+    assert rows[2]["last_heard_s"] == 2.3
+
+
+def test_vips_are_held_by_an_escalated_node_only() -> None:
+    """`held` is about this node: it cannot know more."""
+    for is_on in (True, False):
+        body = view(plan(), core_status() | {"escalated": is_on}, AROUND, None)
+        assert body["vips"] == [{"name": "db", "address": "10.0.0.100/24", "held": is_on}]
+
+
+def test_alarms_and_a_wrong_scheduling_class_become_warnings() -> None:
+    """Whatever an operator should look at is in one list of sentences."""
+    core = core_status() | {"alarms": [["SPLIT_BRAIN", "two leaders met"]]}
+    around = Surroundings({}, {}, "normal", ["running as root"])
+    assert warnings(plan(), core, around) == [
+        "SPLIT_BRAIN: two leaders met",
+        "scheduling class is normal, the configuration says rt",
+        "running as root",
+    ]
+
+
+def test_last_move_keeps_the_moment_in_which_it_was_first_seen() -> None:
+    """The core has no wall clock; later looks must not move the time."""
+    moves = LastMove()
+    move = {"from": "alpha", "to": "beta", "reason": "switchover"}
+    assert moves.seen(None, "1") is None
+    assert moves.seen(move, "2") == {**move, "at": "2"}
+    assert moves.seen(dict(move), "3") == {**move, "at": "2"}
+    assert moves.seen(move | {"to": "gamma"}, "4") == {**move, "to": "gamma", "at": "4"}

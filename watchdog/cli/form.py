@@ -1,0 +1,20 @@
+"""`quorumdog form`: tells a running blank node to form a cluster without those that are missing.
+
+Once, and on purpose: a node with an edited file must not form a second cluster by itself.
+"""
+
+import click
+
+from watchdog.cli.local import find, options, printable
+
+
+@click.command()
+@options
+def command(config: str, node: str | None, socket: str | None) -> None:
+    """Form a fresh cluster without waiting for every configured node.
+
+    Only for the very first start, when a node of the file will not come. `quorumdog status` says
+    for whom this node waits.
+    """
+    body = find(config, node, socket).ask("form", timeout_s=35)
+    click.echo(printable(body.get("MESSAGE") or "accepted"))

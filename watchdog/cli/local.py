@@ -1,0 +1,126 @@
+"""How the quick verbs find and ask the daemon on this machine.
+
+They read three values of the configuration by `tomllib` alone: `status` has to answer within
+100 ms, and also when the file has a fault somewhere else that only `check` should speak of.
+"""
+
+import os
+import sys
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import click
+
+from ipc.client import RefusedError, UnreachableError, call
+
+CONFIG_FILE: Final = "/etc/quorumdog/quorumdog.conf"
+RUN_DIR: Final = "/run/quorumdog"
+PORT: Final = 9000
+UNREACHABLE_CODE: Final = 3
+REFUSED_CODE: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """Where the daemon's control socket is, and the key it wants, if any."""
+
+    socket: Path
+    key: str | None
+    config: str
+    node: str | None = None
+
+    def ask(
+        self, verb: str, fields: dict[str, object] | None = None, timeout_s: float = 5.0
+    ) -> dict[str, Any]:
+        """The body of the reply; a failure is said and ends the program (3, or 1 if refused)."""
+        try:
+            return call(self.socket, verb, fields, key=self.key, timeout_s=timeout_s)
+        except UnreachableError as error:
+            fail(UNREACHABLE_CODE, str(error), *_advice(error, self.config))
+        except RefusedError as error:
+            fail(REFUSED_CODE, f"{verb} refused: {printable(error.message)}")
+
+    def status(self) -> dict[str, Any]:
+        """The reply to `status`; ends the program when another node than asked for answers."""
+        body = self.ask("status")
+        if self.node is not None and body["local"] != self.node:
+            text = f"the daemon at {self.socket} is {body['local']}, not {self.node}"
+            fail(UNREACHABLE_CODE, text, "say where the other one is with --config or --socket")
+        return body
+
+
+def options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add --config, --node and --socket to a verb that asks the daemon."""
+    choices = (
+        click.option(
+            "--config", default=CONFIG_FILE, show_default=True, help="The cluster's file."
+        ),
+        click.option("--node", help="The node that is expected to answer."),
+        click.option("--socket", help="The control socket, instead of the one in the file."),
+    )
+    for choice in reversed(choices):
+        command = choice(command)
+    return command
+
+
+def find(config: str, node: str | None, socket: str | None) -> Daemon:
+    """The daemon that the options mean; a file that cannot be read ends the program (3)."""
+    if socket is not None and not Path(config).exists():
+        return Daemon(Path(socket), None, config, node)
+    tables = _read(config)
+    cluster, ipc = _table(tables, "cluster"), _table(tables, "ipc")
+    run_dir = os.environ.get("QUORUMDOG__CLUSTER__RUN_DIR", cluster.get("run_dir", RUN_DIR))
+    port = os.environ.get("QUORUMDOG__CLUSTER__PORT", cluster.get("port", PORT))
+    path = Path(socket) if socket else Path(str(run_dir)) / f".s.PGPOOLWD_CMD.{port}"
+    return Daemon(path, _key(ipc.get("authkey_file")), config, node)
+
+
+def fail(code: int, what: str, *advice: str) -> NoReturn:
+    """Say what is wrong and what to do on stderr, and end with `code`."""
+    click.echo(f"quorumdog: {what}", err=True)
+    for line in advice:
+        click.echo(f"  {line}", err=True)
+    sys.exit(code)
+
+
+def printable(text: object) -> str:
+    """`text` without what could move the cursor: reasons may come from other machines."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(text))
+
+
+def _read(config: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(config).read_text(encoding="utf-8"))
+    except OSError as error:
+        what = f"cannot read {config}: {error.strerror}"
+        fail(UNREACHABLE_CODE, what, "say which file with --config, or which socket with --socket")
+    except ValueError as error:
+        fail(UNREACHABLE_CODE, f"{config}: {error}", f"see `quorumdog check --config {config}`")
+
+
+def _table(tables: dict[str, Any], name: str) -> dict[str, Any]:
+    table = tables.get(name, {})
+    return table if isinstance(table, dict) else {}
+
+
+def _key(path: object) -> str | None:
+    if not isinstance(path, str) or not path:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        fail(UNREACHABLE_CODE, f"cannot read the key {path} of [ipc]: {error}", "try as root")
+
+
+def _advice(error: UnreachableError, config: str) -> tuple[str, ...]:
+    if "ermission" in error.why:
+        return ("it is for root and the group of [ipc] group: try `sudo quorumdog ...`",)
+    if "within" in error.why:
+        return ("it is there but does not answer: see its log (`journalctl -u quorumdog`)",)
+    return (
+        "is it running? `systemctl status quorumdog`, or in the foreground:",
+        f"`quorumdog run --config {config}`",
+    )

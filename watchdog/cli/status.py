@@ -1,0 +1,121 @@
+"""`quorumdog status`: who leads, who is there, and why not, in one look.
+
+Exit codes are for scripts: 0 healthy, 1 degraded, 2 no quorum, 3 no daemon.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import click
+
+from watchdog.cli.local import find, options, printable
+
+WIDTH: Final = 100
+REFRESH_S: Final = 1.0
+CLEAR: Final = "\x1b[H\x1b[2J"
+HEADINGS: Final = ("NODE", "ADDRESS", "STATE", "ROLE", "PRI", "HEARD", "RTT", "REACHABLE")
+
+
+@click.command()
+@options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+@click.option("--watch", is_flag=True, help="Draw anew every second, until Ctrl-C.")
+def command(
+    *, config: str, node: str | None, socket: str | None, as_json: bool, watch: bool
+) -> None:
+    """Show the nodes, the quorum, the VIPs and the last move.
+
+    Exit code: 0 healthy, 1 degraded, 2 no quorum, 3 the daemon cannot be reached.
+    """
+    daemon = find(config, node, socket)
+    body = daemon.status()
+    try:
+        while watch:
+            click.echo(CLEAR + render(body))
+            time.sleep(REFRESH_S)
+            body = daemon.status()
+    except KeyboardInterrupt:
+        sys.exit(exit_code(body))
+    click.echo(json.dumps(body, indent=2) if as_json else render(body))
+    sys.exit(exit_code(body))
+
+
+def exit_code(body: dict[str, Any]) -> int:
+    """0 healthy; 2 no quorum; 1 anything else that somebody should look at."""
+    if not body["quorum"]["ok"]:
+        return 2
+    is_whole = all(row["reachable"] for row in body["nodes"])
+    is_led = body["coordinator"] is not None
+    return 0 if is_whole and is_led and not body["alarms"] and not body["amnesiac"] else 1
+
+
+def render(body: dict[str, Any], width: int = WIDTH) -> str:
+    """The table and its footer as text; no line is longer than `width`."""
+    lines = [_headline(body), *_table([_row(row, body) for row in body["nodes"]]), *_footer(body)]
+    return "\n".join(_cut(printable(line.rstrip()), width) for line in lines)
+
+
+def _headline(body: dict[str, Any]) -> str:
+    who = f"coordinator {body['coordinator']}" if body["coordinator"] else "no coordinator"
+    phase = f" ({body['phase']})" if body["phase"] else ""
+    return (
+        f"{body['cluster']}: {who}, term {body['term']}; {body['local']} is {body['state']}{phase}"
+    )
+
+
+def _row(row: dict[str, Any], body: dict[str, Any]) -> tuple[str, ...]:
+    is_local = row["name"] == body["local"]
+    is_coordinator = row["name"] == body["coordinator"]
+    reachable = "this node" if is_local else "yes" if row["reachable"] else "no"
+    if row["reason"]:
+        reachable += f": {row['reason']}"
+    heard, rtt = row["last_heard_s"], row["rtt_ms"]
+    return (
+        f"{'*' if is_coordinator else ' '} {row['name']}",
+        f"{row['address']}:{row['port']}",
+        row["state"] or "unknown",
+        row["role"],
+        str(row["priority"]),
+        "-" if is_local or heard is None else f"{heard:.1f} s",
+        "-" if rtt is None else f"{rtt:.1f} ms",
+        reachable,
+    )
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    everything = [("  " + HEADINGS[0], *HEADINGS[1:]), *rows]
+    widths = [max(map(len, column)) for column in zip(*everything, strict=True)]
+    for row in everything:
+        yield "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True))
+
+
+def _footer(body: dict[str, Any]) -> Iterator[str]:
+    for vip in body["vips"]:
+        place = "held here" if vip["held"] else "not held here"
+        yield f"VIP {vip['name']} {vip['address']}: {place}"
+    quorum = body["quorum"]
+    lost = "" if quorum["ok"] else ", LOST"
+    lease = body["lease_left_ms"]
+    lease_text = "" if lease is None else f"; lease left {lease} ms"
+    yield f"quorum {quorum['have']}/{quorum['need']} needed{lost}{lease_text}; {_machine(body)}"
+    if body["waiting_for"]:
+        missing = ", ".join(body["waiting_for"])
+        yield f"waiting for: {missing} (or, once and on purpose: `quorumdog form`)"
+    if move := body["last_move"]:
+        giver = move["from"] or "nobody"
+        yield f"last move: {giver} -> {move['to']} at {move['at']}: {move['reason']}"
+    for kind, refused in body["refusals"].items():
+        yield f"refused: {kind} x{refused['count']}, last from {refused['last_address']}"
+    for text in body["warnings"]:
+        yield f"warning: {text}"
+
+
+def _machine(body: dict[str, Any]) -> str:
+    return f"scheduling {body['scheduling']}; gate {body['gate']}"
+
+
+def _cut(line: str, width: int) -> str:
+    return line if len(line) <= width else line[: width - 3] + "..."

@@ -1,0 +1,54 @@
+"""`quorumdog switchover`: hands the coordinator's place to another node, as planned.
+
+Any node takes the command; it is forwarded to the coordinator.
+"""
+
+import time
+from typing import Final
+
+import click
+
+from watchdog.cli.local import REFUSED_CODE, Daemon, fail, find, options, printable
+
+ANSWER_S: Final = 35.0
+POLL_S: Final = 0.05
+WAIT_S: Final = 30.0
+
+
+@click.command()
+@options
+@click.option("--to", help="The node that shall lead; without it the best of the others.")
+@click.option("--reason", default="operator", show_default=True, help="For the log and `status`.")
+@click.option("--dry-run", is_flag=True, help="Only say what would happen.")
+@click.option("--wait", is_flag=True, help="Return when the new coordinator is known here.")
+def command(
+    *,
+    config: str,
+    node: str | None,
+    socket: str | None,
+    to: str | None,
+    reason: str,
+    dry_run: bool,
+    wait: bool,
+) -> None:
+    """Move the coordinator (and its VIPs) to another node.
+
+    Exit code: 0 done, 1 refused or failed (the reason is printed), 3 the daemon is unreachable.
+    """
+    daemon = find(config, node, socket)
+    before = daemon.status()["coordinator"]
+    fields: dict[str, object] = {"to": to, "reason": reason, "dry_run": dry_run}
+    answer = daemon.ask("switchover", fields, timeout_s=ANSWER_S)
+    click.echo(printable(answer.get("MESSAGE") or "accepted"))
+    if wait and not dry_run:
+        click.echo(f"coordinator is {_wait(daemon, before)}")
+
+
+def _wait(daemon: Daemon, before: str | None) -> str:
+    for _ in range(int(WAIT_S / POLL_S)):
+        now = daemon.status()["coordinator"]
+        if now is not None and now != before:
+            return str(now)
+        time.sleep(POLL_S)
+    advice = "see `quorumdog status` and the log of the nodes for the reason"
+    return fail(REFUSED_CODE, f"no other coordinator within {WAIT_S:g} s", advice)
