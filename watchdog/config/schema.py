@@ -1,0 +1,192 @@
+"""The options of the configuration file: names, kinds, ranges and defaults, and nothing else.
+
+Rule: a model holds one table; what concerns two options is in `rules`.  `None` as default means
+that the value follows from others (docs/configuration.md says how).  Options of later versions
+are known here, so that they are answered with "not available yet" instead of "unknown".
+"""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from watchdog.config.timing import PROFILES
+from watchdog.config.values import (
+    Address,
+    Command,
+    Duration,
+    DurationPair,
+    FilePath,
+    Interface,
+    KeyPath,
+    Kind,
+    Name,
+    NodeAddress,
+    Port,
+    Text,
+    Uids,
+    VipAddress,
+    need_text,
+    refuse,
+)
+
+STRICT: Final = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+LATER: Final = "this version does not have it yet"
+
+
+def _known_profile(value: str) -> str:
+    if value not in PROFILES:
+        refuse(f"is no timing profile: {value!r}", hint=f"choose one of {', '.join(PROFILES)}")
+    return value
+
+
+def _only(allowed: str) -> BeforeValidator:
+    """Accept `allowed` alone; everything else belongs to a later version."""
+
+    def read(value: object) -> str:
+        text = need_text(value)
+        if text != allowed:
+            refuse(f"is not available yet: {text!r}", LATER, f'remove it, or write "{allowed}"')
+        return text
+
+    return BeforeValidator(read)
+
+
+def _gate(value: str) -> str:
+    if value == "nft":
+        refuse("is not available yet: 'nft'", LATER, 'write "auto", which runs without for now')
+    return value
+
+
+Profile = Annotated[
+    str, Kind(" | ".join(PROFILES)), BeforeValidator(need_text), AfterValidator(_known_profile)
+]
+Gate = Annotated[Literal["auto", "nft", "none"], AfterValidator(_gate)]
+Priority = Annotated[int, Kind("integer 0-1000"), Field(ge=0, le=1000)]
+Weight = Annotated[int, Kind("integer 1-100"), Field(ge=1, le=100)]
+
+
+class Pki(BaseModel):
+    """Certificates from files instead of the authkey's own."""
+
+    model_config = STRICT
+    ca: FilePath
+    cert: FilePath
+    key: FilePath
+
+
+class Cluster(BaseModel):
+    """`[cluster]`: who we are together."""
+
+    model_config = STRICT
+    name: Name
+    authkey_file: KeyPath = "/etc/quorumdog/authkey"
+    timing: Profile = "default"
+    port: Port = 9000
+    listen: Address | None = None
+    data_dir: FilePath = "/var/lib/quorumdog"
+    run_dir: FilePath = "/run/quorumdog"
+    tie_breaker: Name | None = None
+    failback: Literal["off", "auto"] = "off"
+    failback_delay: Duration = 60_000
+    scheduling: Literal["rt", "nice", "normal"] = "rt"
+    gate: Gate = "auto"
+    on_conflict: Literal["wait", "takeover"] = "wait"
+    watchdog_device: Annotated[str, Kind("string"), _only("")] = ""
+    watchdog_timeout: Duration = 2_000
+    self_fence: Annotated[str, Kind("string"), _only("off")] = "off"
+    pki: Pki | None = None
+    log_format: Literal["text", "json"] = "text"
+
+
+class Node(BaseModel):
+    """`[nodes]`: one member."""
+
+    model_config = STRICT
+    address: NodeAddress
+    priority: Priority = 1
+    role: Literal["member", "witness"] = "member"
+    weight: Weight = 1
+    pgpool_port: Port = 9999
+
+
+class Vip(BaseModel):
+    """`[vip.NAME]`: one virtual address."""
+
+    model_config = STRICT
+    address: VipAddress
+    interface: Interface
+
+
+class Hooks(BaseModel):
+    """`[hooks]`: what runs on an escalation and a de-escalation."""
+
+    model_config = STRICT
+    escalation: Command | None = None
+    de_escalation: Command | None = None
+    state_change: Command | None = None
+    escalation_timeout: Duration = 10_000
+    de_escalation_timeout: Duration | None = None
+    order: Literal["vip-first", "hook-first"] = "vip-first"
+    user: Text | None = None
+
+
+class Timing(BaseModel):
+    """`[timing]`: single numbers of the profile replaced."""
+
+    model_config = STRICT
+    beacon: Duration | None = None
+    repeat: Duration | None = None
+    soft: Duration | None = None
+    drop: Duration | None = None
+    slack: Duration | None = None
+    ticket: Duration | None = None
+    hard: Duration | None = None
+    promise: Duration | None = None
+    slot: Duration | None = None
+    jitter: Duration | None = None
+    window: Duration | None = None
+    reach: Duration | None = None
+    vote_wait: Duration | None = None
+    retry: DurationPair | None = None
+    min_left: Duration | None = None
+    rtt_max: Duration | None = None
+    standdown: Duration | None = None
+
+
+class Ipc(BaseModel):
+    """`[ipc]`: who may use the control socket."""
+
+    model_config = STRICT
+    authkey_file: KeyPath | None = None
+    group: Text | None = None
+    report_uids: Uids = []
+    admin_uids: Uids = []
+
+
+class Config(BaseModel):
+    """The whole file; made by `load`, table by table."""
+
+    model_config = STRICT
+    cluster: Cluster
+    nodes: dict[str, Node]
+    vip: dict[str, Vip] = {}
+    hooks: Hooks = Hooks()
+    timing: Timing = Timing()
+    ipc: Ipc = Ipc()
+
+
+TABLES: Final[dict[str, type[BaseModel]]] = {
+    "cluster": Cluster,
+    "hooks": Hooks,
+    "timing": Timing,
+    "ipc": Ipc,
+}
+"""Tables that exist once."""
+NAMED: Final[dict[str, type[BaseModel]]] = {"nodes": Node, "vip": Vip}
+"""Tables of tables: one entry per name."""
+LATER_TABLES: Final = {
+    "lifecheck": "the built-in lifecheck",
+    "check": "checks of local services",
+    "http": "the health port",
+}
+"""Tables that a later version will have, and what they are."""
