@@ -33,7 +33,10 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "watchdog.guardian_protocol": (("watchdog.instant",), ()),
     "watchdog.core": (("watchdog.instant",), ("transitions",)),
     "watchdog.wire": (("watchdog.core", "watchdog.instant"), ("msgpack", "cryptography")),
-    "watchdog.config": (("watchdog.core.settings", "watchdog.instant"), ("pydantic",)),
+    "watchdog.config": (
+        ("watchdog.core.settings", "watchdog.instant"),
+        ("pydantic", "pydantic_core"),
+    ),
     "watchdog.guardian": (
         ("watchdog.guardian_protocol", "watchdog.slots", "watchdog.instant"),
         (),

@@ -35,6 +35,12 @@ COMMON = {
     "save": "the disk saves",
     "next_deadline": "asks the node and the guardian for theirs",
     "now": "the simulated clock",
+    "put": "queues and disks take things",
+    "is_on": "reads the guardian's own answer",
+    "timing": "picks a profile",
+    "link_opened": "the network tells both ends",
+    "link_closed": "the network tells both ends",
+    "finished": "a worker of the simulated machine ended",
 }
 
 
