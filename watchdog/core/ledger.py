@@ -27,7 +27,10 @@ class Ledger:
         self.voted_for = loaded.voted_for if loaded else None
         self.max_promise_ms = loaded.max_promise_ms if loaded else 0
         self.old_members = settings.old_members or ()
-        self.durable: HardState | None = None
+        self.durable = loaded
+        """The newest record known to be on disk; None when nothing there may be believed."""
+        self.has_written = False
+        """Whether this very process has made a record durable."""
         self._in_flight: tuple[Save, Instant] | None = None
         self._ticket = 0
         self._is_dirty = False
@@ -96,6 +99,7 @@ class Ledger:
         if self._in_flight is not None and self._in_flight[0].ticket == ticket:
             self.durable = self._in_flight[0].record
             self._in_flight = None
+            self.has_written = True
 
     def save_failed(self, ticket: int, now: Instant) -> None:
         """The write `ticket` failed: nothing that this disk says is believed any more."""

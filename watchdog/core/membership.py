@@ -35,6 +35,7 @@ class Peer:
 
     __slots__ = (
         "closed_why",
+        "earlier_seq",
         "gone",
         "heard_ns",
         "hello",
@@ -59,6 +60,9 @@ class Peer:
         self.is_ranked = False
         """False from the end of its tenure to its next HELLO: it is no candidate to wait for."""
         self.remembered_seq = 0
+        """The highest seq of a durable record that its current incarnation spoke of."""
+        self.earlier_seq = 0
+        """The same for all its earlier incarnations: what an old copy of its state falls behind."""
         self.gone: OrderedDict[bytes, None] = OrderedDict()
         self.refused: LostReason | None = None
         self.closed_why = ""
@@ -115,6 +119,8 @@ class Roster:
             if peer.inc is not None:
                 peer.retire(peer.inc)
             peer.inc = hello.inc
+            peer.earlier_seq = max(peer.earlier_seq, peer.remembered_seq)
+            peer.remembered_seq = 0
         peer.remembered_seq = max(peer.remembered_seq, hello.seq)
         peer.is_linked = True
         if hello.digest != self._settings.digest:

@@ -1,0 +1,243 @@
+"""What a node does with each message of a peer: one method per kind.
+
+The sender and its incarnation are checked once, at the door (`Conversation.hear`).  Terms are
+never adopted from a message that was refused, so a node that rejoins with a higher term disturbs
+nobody (docs/election.md, "The voter's rule").
+"""
+
+from typing import assert_never
+
+from watchdog.core.leading import Phase
+from watchdog.core.messages import (
+    GONE_NO,
+    Beacon,
+    Grant,
+    Hello,
+    Message,
+    Nack,
+    PreVote,
+    PreVoteReply,
+    Ready,
+    Release,
+    ResignReply,
+    ResignRequest,
+    StateReply,
+    StateRequest,
+    Transfer,
+    Vote,
+)
+from watchdog.core.orders import Orders
+from watchdog.core.parts import Parts
+from watchdog.core.states import State
+from watchdog.core.transfer import Handover
+from watchdog.instant import Instant
+
+SPLIT_BRAIN = "SPLIT_BRAIN"
+
+
+class Conversation:
+    """The side of a node that peers see."""
+
+    def __init__(self, parts: Parts, orders: Orders) -> None:
+        self._parts = parts
+        self._orders = orders
+        self._ctx = parts.ctx
+        self._waiting_grant: tuple[str, Grant] | None = None
+
+    def hear(self, peer: str, inc: bytes, message: Message, now: Instant) -> None:
+        """Take in one message, unless its sender's process is not the current one."""
+        roster = self._ctx.roster
+        if isinstance(message, Hello):
+            self._hello(peer, message, now)
+            return
+        is_will = isinstance(message, Release) and message.tenure.no == GONE_NO
+        if inc != roster.current_inc(peer) and not is_will:
+            return
+        if not is_will:
+            roster.heard(peer, now)
+        if self._parts.state.now is State.IN_NW_TROUBLE and not isinstance(message, Release):
+            return
+        self._dispatch(peer, message, now)
+
+    def _dispatch(self, peer: str, message: Message, now: Instant) -> None:
+        parts = self._parts
+        match message:
+            case Beacon():
+                self._beacon(peer, message, now)
+            case Grant():
+                self._grant(peer, message, now)
+            case PreVote():
+                if parts.office is None and message.tenure.node == peer:
+                    parts.candidacy.answer_pre_vote(peer, message, now)
+            case PreVoteReply():
+                self._pre_vote_reply(peer, message, now)
+            case Vote():
+                self._vote(peer, message, now)
+            case Nack():
+                self._nack(message, now)
+            case Release():
+                if message.tenure.node == peer:
+                    self._release(message, now)
+            case Transfer():
+                if message.tenure.node == peer:
+                    parts.handing.transfer_asked(peer, message.tenure, now)
+            case Ready():
+                self._ready(peer, message, now)
+            case ResignRequest():
+                self._orders.resign_requested(peer, message, now)
+            case ResignReply():
+                self._orders.resign_answered(message)
+            case StateRequest():
+                parts.formation.answer(peer, message, now)
+            case StateReply():
+                parts.formation.answered(peer, message, now)
+            case Hello():  # handled at the door
+                pass
+            case _:
+                assert_never(message)
+
+    def _hello(self, peer: str, hello: Hello, now: Instant) -> None:
+        roster = self._ctx.roster
+        if not roster.hello_received(peer, hello, now):
+            return
+        if not hello.eligible:
+            self._ctx.voter.end_reserve_of(peer)
+
+    # --- the voter
+
+    def _vote(self, peer: str, vote: Vote, now: Instant) -> None:
+        parts, voter = self._parts, self._ctx.voter
+        if vote.tenure.node != peer:
+            return
+        if vote.transfer is not None and vote.transfer.node != self._ctx.me:
+            self._release(Release(vote.transfer, vote.term, peer, gone=False), now)
+        if voter.is_copy(vote.tenure, vote.round) and self._ctx.ledger.voted_for == peer:
+            self._answer(peer, vote, now, is_vote=True)
+            return
+        if parts.office is not None or not voter.may_vote(vote, now):
+            return
+        parts.candidacy.abandon(now)
+        self._ctx.ledger.vote(vote.term, peer)
+        voter.give(vote.tenure, vote.round, now)
+        self._answer(peer, vote, now, is_vote=True)
+
+    def _beacon(self, peer: str, beacon: Beacon, now: Instant) -> None:
+        parts, voter, ledger = self._parts, self._ctx.voter, self._ctx.ledger
+        if beacon.tenure.node != peer:
+            return
+        if parts.office is not None:
+            self._met_another_leader(peer, beacon, now)
+            return
+        if voter.is_copy(beacon.tenure, beacon.round):
+            self._answer(peer, beacon, now, is_vote=False)
+            return
+        reason = voter.refusal_of(beacon, now)
+        if reason:
+            self._ctx.send(peer, Nack(ledger.term, leading=False, reason=reason), now)
+            return
+        if parts.verdicts.withholds(peer, now):
+            parts.verdicts.ask_to_resign(peer, beacon.tenure, now)
+            return
+        parts.candidacy.abandon(now)
+        if beacon.term > ledger.term:
+            ledger.adopt(beacon.term)
+        voter.give(beacon.tenure, beacon.round, now)
+        self._answer(peer, beacon, now, is_vote=False)
+
+    def _answer(self, peer: str, ask: Vote | Beacon, now: Instant, *, is_vote: bool) -> None:
+        """GRANT, at once if all that it relies on is on disk, else when it is."""
+        grant = Grant(ask.term, ask.tenure, ask.round, ask.sent, self._ctx.inc, is_vote)
+        self._waiting_grant = (peer, grant)
+        self.grant_if_durable(now)
+
+    def grant_if_durable(self, now: Instant) -> None:
+        """Send the grant that waits for the disk, if it may go and nothing changed meanwhile."""
+        if self._waiting_grant is None:
+            return
+        peer, grant = self._waiting_grant
+        ledger, voter = self._ctx.ledger, self._ctx.voter
+        if not voter.is_copy(grant.tenure, grant.round):
+            self._waiting_grant = None
+            return
+        if grant.is_vote and (ledger.term, ledger.voted_for) != (grant.term, peer):
+            self._waiting_grant = None
+            return
+        is_durable = (
+            ledger.holds_vote(grant.term, peer) if grant.is_vote else ledger.holds_term(grant.term)
+        )
+        if is_durable and ledger.holds_promise(self._ctx.timing.promise_ns // 1_000_000):
+            self._waiting_grant = None
+            self._ctx.send(peer, grant, now)
+
+    # --- the candidate and the leader
+
+    def _pre_vote_reply(self, peer: str, reply: PreVoteReply, now: Instant) -> None:
+        parts = self._parts
+        if parts.office is None and parts.candidacy.count_pre_vote(peer, reply, now):
+            if parts.candidacy.may_start(now):
+                parts.stand(now)
+
+    def _grant(self, peer: str, grant: Grant, now: Instant) -> None:
+        parts = self._parts
+        if parts.office is not None:
+            parts.office.granted(peer, grant, now)
+        elif parts.candidacy.count_vote(peer, grant, now):
+            parts.win(now)
+
+    def _nack(self, nack: Nack, now: Instant) -> None:
+        parts, office = self._parts, self._parts.office
+        if office is None:
+            parts.candidacy.hint(nack.term)
+            return
+        if office.phase is Phase.RESIGNING or nack.reason == "members":
+            return
+        if nack.reason == "promise":
+            self._hand_to_covered(now)
+        elif nack.term > office.term and nack.term != office.pending_term():
+            if nack.leading:
+                parts.resign("met_higher_leader", now)
+            else:
+                office.reelect(nack, now)
+
+    def _hand_to_covered(self, now: Instant) -> None:
+        parts, office = self._parts, self._parts.office
+        if office is None or parts.handing.handover is not None:
+            return
+        target = parts.handing.target_covering_me(now)
+        if target is not None:
+            parts.handing.ask_ready(Handover(target, "promises_too_short"), office, now)
+
+    def _met_another_leader(self, peer: str, beacon: Beacon, now: Instant) -> None:
+        """The detector: never the safety mechanism, always an alarm when terms are equal."""
+        parts, office, ledger = self._parts, self._parts.office, self._ctx.ledger
+        assert office is not None
+        if beacon.term < office.term:
+            self._ctx.send(peer, Nack(office.term, leading=True, reason="term"), now)
+            return
+        if beacon.term == office.term:
+            text = f"{peer} and this node both lead term {beacon.term}: both give up"
+            self._ctx.out.alarm(SPLIT_BRAIN, text)
+            self._ctx.send(peer, Nack(office.term + 1, leading=True, reason="split_brain"), now)
+            ledger.adopt(max(ledger.term, beacon.term + 1))
+        if office.phase is not Phase.RESIGNING:
+            parts.resign("met_another_leader", now)
+
+    # --- releases and transfers
+
+    def _release(self, release: Release, now: Instant) -> None:
+        parts = self._parts
+        was_held = self._ctx.voter.release(release, now)
+        if was_held:
+            parts.was_released(release.tenure.node, now)
+        reserve = self._ctx.voter.reserve
+        if release.successor != self._ctx.me or reserve is None or reserve.node != self._ctx.me:
+            return
+        is_idle = parts.office is None and parts.candidacy.ballot is None
+        if is_idle and parts.state.now is State.STANDBY and parts.candidacy.may_start(now):
+            parts.stand(now, release.tenure)
+
+    def _ready(self, peer: str, ready: Ready, now: Instant) -> None:
+        parts, office = self._parts, self._parts.office
+        handover = parts.handing.ready_received(peer, ready, office, now)
+        if handover is not None and office is not None and office.phase is not Phase.RESIGNING:
+            parts.resign(handover.reason, now, peer)

@@ -1,0 +1,118 @@
+"""HELLO: what this node says of itself, every beacon interval and at once when it changes.
+
+It is left out where a BEACON or GRANT went to the peer within the interval, except every fifth
+time, or a node that was dropped from the ranking would never come back into it.
+"""
+
+from typing import Final, NamedTuple
+
+from watchdog.core.messages import PROTOCOL, Hello
+from watchdog.core.parts import Parts
+from watchdog.instant import Instant
+
+ALWAYS_EVERY: Final = 5
+ALARMS_SAID_MAX: Final = 16
+
+
+class Said(NamedTuple):
+    """The part of a HELLO whose change is worth a HELLO at once."""
+
+    eligible: bool
+    standing_down: bool
+    quorum_connected: bool
+    state: str
+    leader: str | None
+    term: int
+    healthy: bool
+    verdicts: tuple[str, ...]
+    alarms: tuple[str, ...]
+
+
+class Greeting:
+    """When and what to say to whom."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._count = 0
+        self._next_ns = 0
+        self._said: Said | None = None
+
+    def _facts(self, now: Instant) -> Said:
+        parts = self._parts
+        guard, fitness = parts.guard, parts.fitness
+        is_eligible = guard.is_there and fitness.is_fit(now)
+        return Said(
+            is_eligible and (guard.is_off or parts.office is not None),
+            fitness.is_standing_down(now),
+            parts.roster.is_quorum_connected(now),
+            parts.state.now.value,
+            parts.coordinator(),
+            parts.ledger.term,
+            fitness.is_healthy,
+            tuple(sorted(parts.verdicts.dead)),
+            tuple(sorted(parts.out.alarms)[:ALARMS_SAID_MAX]),
+        )
+
+    def hello(self, now: Instant) -> Hello:
+        """The present HELLO."""
+        ctx = self._parts.ctx
+        said = self._facts(now)
+        return Hello(
+            inc=ctx.inc,
+            cluster_id=ctx.settings.cluster_id,
+            proto=PROTOCOL,
+            digest=ctx.settings.digest,
+            seq=ctx.ledger.durable_seq,
+            hard_ms=ctx.timing.hard_ms,
+            promise_ms=ctx.timing.promise_ms,
+            priority=ctx.roster.me.priority,
+            witness=ctx.roster.me.witness,
+            eligible=said.eligible,
+            standing_down=said.standing_down,
+            quorum_connected=said.quorum_connected,
+            state=said.state,
+            leader=said.leader,
+            term=said.term,
+            healthy=said.healthy,
+            verdicts=said.verdicts,
+            alarms=said.alarms,
+            config_digests=ctx.settings.config_digests,
+        )
+
+    def greet(self, peer: str, now: Instant) -> None:
+        """A connection came up: introduce this node."""
+        self._parts.ctx.send(peer, self.hello(now), now)
+
+    def tick(self, now: Instant) -> None:
+        """Say HELLO where it is due, and to everybody when something changed."""
+        facts = self._facts(now)
+        if facts != self._said:
+            self._said = facts
+            self._say_to_all(now)
+        elif now.boot_ns >= self._next_ns:
+            self._count += 1
+            self._next_ns = now.boot_ns + self._parts.ctx.timing.beacon_ns
+            if self._count % ALWAYS_EVERY == 0:
+                self._say_to_all(now)
+            else:
+                self._say_to_silent(now)
+
+    def _say_to_all(self, now: Instant) -> None:
+        self._next_ns = now.boot_ns + self._parts.ctx.timing.beacon_ns
+        hello = self.hello(now)
+        for name, peer in self._parts.roster.peers.items():
+            if peer.is_linked:
+                self._parts.ctx.send(name, hello, now)
+
+    def _say_to_silent(self, now: Instant) -> None:
+        hello = None
+        since_ns = now.boot_ns - self._parts.ctx.timing.beacon_ns
+        for name, peer in self._parts.roster.peers.items():
+            if peer.is_linked and peer.said_ns <= since_ns:
+                hello = hello or self.hello(now)
+                self._parts.ctx.send(name, hello, now)
+
+    @property
+    def next_ns(self) -> int:
+        """BOOTTIME at which the next HELLO is due."""
+        return self._next_ns

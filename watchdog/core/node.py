@@ -1,0 +1,412 @@
+"""One node of the election: `step(now, event) -> effects`. No I/O, no clock, no asyncio.
+
+Inside a step, always in this order: *expire* (leases and promises end before anything new is
+believed), *handle* (one method per event), *act* (whatever has become due), *settle* (fire the
+triggers that the facts demand), *assert* (invariants).  The same instant and events give the same
+effects, so a recording replays and the simulator runs this very class.
+"""
+
+import random
+from typing import assert_never
+
+from watchdog.core import invariants
+from watchdog.core.conversation import Conversation
+from watchdog.core.effects import ArmWill, Effect, Exit, HardState, StateChanged
+from watchdog.core.events import (
+    CommandReceived,
+    Escalated,
+    Event,
+    Extended,
+    GuardianLost,
+    GuardianReady,
+    HookEnded,
+    LifecheckReported,
+    LinkClosed,
+    LinkOpened,
+    MessageReceived,
+    Off,
+    OffFailed,
+    ProbeFinished,
+    ReadyChecked,
+    RoundOpened,
+    Saved,
+    SaveFailed,
+    Ticked,
+    UplinkChanged,
+    Verdict,
+)
+from watchdog.core.greeting import Greeting
+from watchdog.core.leading import Phase
+from watchdog.core.messages import GONE_NO, Release, Tenure
+from watchdog.core.orders import Orders
+from watchdog.core.parts import OFF_FAILED, Parts
+from watchdog.core.report import Report, report
+from watchdog.core.settings import Settings
+from watchdog.core.states import HOPS_MAX, Facts, State, Trigger, next_trigger
+from watchdog.core.uplink import Uplink
+from watchdog.instant import Instant, has_jumped
+
+WAKE_MIN_NS = 50_000
+"""A timer that is due "now" by one clock but not by the other is looked at again so much later."""
+
+
+class Node:
+    """The election of one node."""
+
+    def __init__(  # noqa: PLR0913 - everything a node starts with, named at the one call site
+        self,
+        settings: Settings,
+        hard_state: HardState | None,
+        amnesiac: bool,  # noqa: FBT001
+        rng: random.Random,
+        now: Instant,
+        wall_ms: int,
+        inc: bytes,
+    ) -> None:
+        self._parts = Parts(settings, hard_state, rng, inc)
+        self._parts.assemble(amnesiac=amnesiac, now=now, wall_ms=wall_ms)
+        self._orders = Orders(self._parts)
+        self._conversation = Conversation(self._parts, self._orders)
+        self._greeting = Greeting(self._parts)
+        self._uplink = Uplink(settings.timing)
+        self._invariants = invariants.Invariants(self._parts)
+        self._now = now
+        self._was_connected = False
+        self._is_armed = False
+        self._has_exited = False
+
+    # --- the one entry
+
+    def step(self, now: Instant, event: Event) -> tuple[Effect, ...]:
+        """Take in one event at `now`; what to do about it, in the order to do it."""
+        self._expire(now)
+        self._handle(event, now)
+        self._act(now)
+        self._settle(now)
+        self._invariants.check()
+        save = self._parts.ledger.next_save(now)
+        if save is not None:
+            self._parts.out.put(save)
+        self._now = now
+        return self._parts.out.drain()
+
+    def status(self) -> Report:
+        """What this node knows, as plain data."""
+        return report(self._parts, self._uplink.why, self._now)
+
+    @property
+    def state(self) -> State:
+        """The present state."""
+        return self._parts.state.now
+
+    # --- expire: time passes before anything new is believed
+
+    def _expire(self, now: Instant) -> None:
+        parts = self._parts
+        if has_jumped(now, self._now):
+            self._jumped(now)
+        holder = parts.voter.expire(now)
+        if holder is not None:
+            parts.promise_ended(holder, now)
+        self._uplink.tick(now)
+        if self._uplink.is_up != parts.fitness.has_uplink:
+            parts.fitness.has_uplink = self._uplink.is_up
+            if not self._uplink.is_up:
+                parts.resign("network_lost", now)
+        self._check_office(now)
+
+    def _check_office(self, now: Instant) -> None:
+        office = self._parts.office
+        if office is None or office.phase is Phase.RESIGNING:
+            return
+        fault = office.fault(now)
+        if fault == "guardian_silent":
+            self._parts.resign(fault, now, releases=False)
+        elif fault:
+            self._parts.resign(fault, now)
+
+    def _jumped(self, now: Instant) -> None:
+        """The machine was suspended: give up, and vote for nobody before a new sit-out."""
+        parts = self._parts
+        parts.out.note("clock_jumped")
+        parts.candidacy.abandon(now)
+        parts.resign("clock_jumped", now)
+        parts.voter.restart_sitout(now)
+
+    # --- handle: one method per event
+
+    def _handle(self, event: Event, now: Instant) -> None:  # noqa: C901 - a flat dispatch
+        parts = self._parts
+        match event:
+            case MessageReceived():
+                self._conversation.hear(event.peer, event.inc, event.message, now)
+            case Ticked():
+                pass
+            case RoundOpened():
+                self._round_opened(event, now)
+            case Extended():
+                parts.guard.extended()
+            case Saved():
+                self._saved(event, now)
+            case SaveFailed():
+                parts.ledger.save_failed(event.ticket, now)
+                parts.out.alarm("STORAGE_BAD", f"the state could not be written: {event.why}")
+            case Escalated():
+                if parts.guard.escalated(event.n) and parts.office is not None:
+                    parts.office.escalated(now)
+            case Off():
+                self._went_off(event, now)
+            case OffFailed():
+                self._off_failed(event)
+            case HookEnded():
+                self._hook_ended(event, now)
+            case ProbeFinished():
+                self._probe_finished(event, now)
+            case ReadyChecked():
+                parts.handing.ready_checked(event.rid, "" if event.ok else event.reason, now)
+            case GuardianReady():
+                self._guardian_ready(event)
+            case GuardianLost():
+                self._guardian_lost(now)
+            case LinkOpened():
+                parts.roster.link_opened(event.peer)
+                self._greeting.greet(event.peer, now)
+            case LinkClosed():
+                if parts.roster.link_closed(event.peer, event.inc, event.why):
+                    parts.voter.end_reserve_of(event.peer)
+            case UplinkChanged():
+                self._uplink.changed(up=event.up, why=event.why, now=now)
+            case LifecheckReported():
+                self._lifecheck_reported(event, now)
+            case CommandReceived():
+                self._orders.received(event, now)
+            case _:
+                assert_never(event)
+
+    def _round_opened(self, event: RoundOpened, now: Instant) -> None:
+        parts = self._parts
+        if parts.office is not None:
+            parts.office.round_opened(event.no, event.round, now)
+        elif parts.candidacy.round_opened(event.no, event.round, now):
+            parts.win(now)
+
+    def _saved(self, event: Saved, now: Instant) -> None:
+        parts = self._parts
+        parts.ledger.saved(event.ticket)
+        self._conversation.grant_if_durable(now)
+        parts.candidacy.vote_is_durable(now)
+        if parts.office is not None:
+            parts.office.vote_is_durable(now)
+
+    def _went_off(self, event: Off, now: Instant) -> None:
+        parts, office = self._parts, self._parts.office
+        if not parts.guard.went_off(event.n):
+            return
+        parts.out.clear_alarm(OFF_FAILED)
+        if office is None:
+            return
+        if office.phase is Phase.RESIGNING:
+            parts.end_tenure(now)
+        elif office.phase is Phase.ESCALATING:
+            office.refused()
+        elif office.phase is Phase.ESCALATED:
+            parts.resign("guardian_went_off", now)
+
+    def _off_failed(self, event: OffFailed) -> None:
+        parts = self._parts
+        if not parts.guard.failed_to_go_off(event.n, event.why):
+            return
+        parts.out.alarm(OFF_FAILED, f"this node cannot go off: {event.why}")
+        if parts.office is not None:
+            parts.end_without_release()
+
+    def _hook_ended(self, event: HookEnded, now: Instant) -> None:
+        parts = self._parts
+        parts.out.note("hook_ended", hook="escalation", ok=event.ok, detail=event.detail)
+        if event.ok or parts.office is None or not parts.guard.is_latest_escalation(event.n):
+            return
+        if parts.office.phase is not Phase.RESIGNING:
+            parts.out.alarm("HOOK_FAILED", f"the escalation hook failed: {event.detail}")
+            parts.fitness.punish(now)
+            parts.resign("hook_failed", now)
+
+    def _probe_finished(self, event: ProbeFinished, now: Instant) -> None:
+        parts = self._parts
+        again = parts.probe.finished(event.rid, answered=event.answered, detail=event.detail)
+        if parts.office is None or not again:
+            return
+        if parts.probe.is_lost() and parts.office.phase is Phase.ELECTED:
+            parts.fitness.punish(now)
+            parts.resign("vip_conflict", now)
+        else:
+            parts.office.act_on_lease(now)
+
+    def _guardian_ready(self, event: GuardianReady) -> None:
+        parts = self._parts
+        parts.guard.welcomed(event.last_epoch, off_clean=event.off_clean)
+        if parts.ledger.term < event.last_epoch and not parts.voter.is_amnesiac:
+            parts.ledger.adopt(event.last_epoch)
+        if not self._is_armed:
+            self._is_armed = True
+            parts.out.put(ArmWill())
+
+    def _guardian_lost(self, now: Instant) -> None:
+        parts = self._parts
+        parts.out.alarm("GUARDIAN_LOST", "the guardian is gone; this process ends")
+        parts.candidacy.abandon(now)
+        parts.resign("guardian_lost", now, releases=False)
+        parts.guard.lost()
+        self._exit(1, "the guardian is gone")
+
+    def _lifecheck_reported(self, event: LifecheckReported, now: Instant) -> None:
+        parts = self._parts
+        if event.subject != parts.ctx.me:
+            if event.verdict is Verdict.DEAD and event.subject in parts.roster.peers:
+                parts.verdicts.dead.add(event.subject)
+            elif event.verdict is Verdict.ALIVE or event.verdict is Verdict.UNKNOWN:
+                parts.verdicts.dead.discard(event.subject)
+            return
+        if event.verdict is Verdict.SUSPECT:
+            return
+        healthy = event.verdict is not Verdict.DEAD
+        parts.fitness.report_health(healthy=healthy, reason=event.reason, now=now)
+
+    # --- act: whatever has become due
+
+    def _act(self, now: Instant) -> None:
+        parts = self._parts
+        self._watch_connection(now)
+        parts.ledger.forget_longer_promises(now, parts.ctx.timing.promise_ns // 1_000_000)
+        parts.formation.tick(now)
+        self._give_up_if_unfit(now)
+        self._orders.tick(now)
+        parts.handing.repeat_releases(now)
+        if parts.office is not None:
+            parts.office.tick(now)
+        else:
+            parts.candidacy.tick(now)
+            self._stand_if_due(now)
+        self._exit_if_done(now)
+
+    def _watch_connection(self, now: Instant) -> None:
+        connected = self._parts.roster.is_quorum_connected(now)
+        if connected and not self._was_connected:
+            self._parts.voter.free_since = now
+        self._was_connected = connected
+
+    def _give_up_if_unfit(self, now: Instant) -> None:
+        parts, office = self._parts, self._parts.office
+        if not parts.fitness.is_healthy:
+            parts.candidacy.abandon(now)
+        if office is None or office.phase is Phase.RESIGNING:
+            return
+        if not parts.fitness.is_healthy:
+            parts.resign(f"unhealthy: {parts.fitness.health_reason}", now)
+        elif parts.ledger.is_bad(now) and parts.roster.best(now) is not None:
+            parts.resign("storage_bad", now)
+
+    def _stand_if_due(self, now: Instant) -> None:
+        parts, candidacy = self._parts, self._parts.candidacy
+        if candidacy.ballot is not None or parts.state.now is not State.STANDBY:
+            return
+        if not candidacy.may_start(now):
+            candidacy.pre = None
+            return
+        if candidacy.is_reserved_for_another() or now.boot_ns < candidacy.start_ns(now):
+            return
+        if candidacy.ask_pre_votes(now):
+            parts.stand(now)
+
+    def _exit_if_done(self, now: Instant) -> None:
+        parts = self._parts
+        if parts.office is not None or self._has_exited:
+            return
+        if parts.fitness.is_stopping:
+            if parts.guard.is_off:
+                gone = Tenure(parts.ctx.me, parts.ctx.inc, GONE_NO)
+                release = Release(gone, parts.ledger.term, None, gone=True)
+                parts.ctx.broadcast(release, now)
+            self._exit(0 if parts.guard.is_off else 1, "stopped")
+        elif parts.ledger.is_lost(now):
+            self._exit(1, "the state cannot be written")
+
+    def _exit(self, code: int, why: str) -> None:
+        if not self._has_exited:
+            self._has_exited = True
+            self._parts.out.put(Exit(code, why))
+
+    # --- settle: the state follows from the facts
+
+    def _facts(self, now: Instant) -> Facts:
+        parts, guard = self._parts, self._parts.guard
+        is_held = parts.office is not None
+        return Facts(
+            uplink_up=self._uplink.is_up,
+            loaded=(
+                parts.formation.is_over
+                and not parts.voter.is_sitting_out(now)
+                and guard.is_there
+                and (guard.is_off or is_held)
+            ),
+            quorum=parts.roster.is_quorum_connected(now) or parts.voter.follows() is not None,
+            leading=is_held,
+        )
+
+    def _settle(self, now: Instant) -> None:
+        for _ in range(HOPS_MAX + 1):
+            trigger = next_trigger(self._parts.state.now, self._facts(now))
+            if trigger is None:
+                break
+            self._change(trigger, now)
+        else:
+            msg = f"the state does not settle: {self._parts.state.now} {self._facts(now)}"
+            raise AssertionError(msg)
+        self._greeting.tick(now)
+
+    def _change(self, trigger: Trigger, now: Instant) -> None:
+        parts = self._parts
+        if trigger is not Trigger.ELECTION_WON:
+            parts.candidacy.abandon(now)
+        if trigger is Trigger.NETWORK_RESTORED:
+            parts.roster.forget()
+        old, new = parts.state.fire(trigger)
+        office, reason = parts.office, self._uplink.why
+        if trigger not in (Trigger.NETWORK_LOST, Trigger.NETWORK_RESTORED):
+            reason = "" if office is None else office.phase.value
+        parts.out.put(
+            StateChanged(
+                old=old.value,
+                new=new.value,
+                trigger=trigger.value,
+                reason=reason,
+                term=parts.ledger.term,
+                coordinator=parts.coordinator(),
+            )
+        )
+
+    # --- time
+
+    @property
+    def next_deadline(self) -> int:
+        """BOOTTIME (ns) at which `step(Ticked())` wants to be called at the latest."""
+        now, parts = self._now, self._parts
+        ends: list[int | None] = [
+            self._greeting.next_ns,
+            self._uplink.next_ns(),
+            self._orders.next_ns(),
+            parts.handing.next_ns(),
+            parts.formation.next_ns(now),
+            parts.fitness.next_change_ns(now),
+        ]
+        if parts.office is not None and parts.office.phase is not Phase.RESIGNING:
+            ends.append(parts.office.next_ns(now))
+        elif parts.office is None and parts.state.now is State.STANDBY:
+            ends.append(parts.candidacy.next_ns(now))
+        if parts.voter.promise is not None:
+            ends.append(now.boot_ns + parts.voter.promise_left_ns(now))
+        sitout_ns = parts.voter.sitout_left_ns(now)
+        if sitout_ns > 0:
+            ends.append(now.boot_ns + sitout_ns)
+        if parts.voter.reserve is not None:
+            ends.append(parts.voter.reserve.until_ns)
+        return max(min(end for end in ends if end is not None), now.boot_ns + WAKE_MIN_NS)

@@ -1,0 +1,213 @@
+"""Handing over: resignation, planned transfer and failback.
+
+Resign is the only way down while alive: go off first, then end the tenure, *then* release it to
+everybody.  A successor is named only after its READY.  If OFF cannot be confirmed there is no
+RELEASE, and the others wait for their promises to expire (docs/election.md, "Resign").
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from watchdog.core.effects import CheckReady, Reply
+from watchdog.core.fitness import Fitness
+from watchdog.core.leading import Leadership, Phase
+from watchdog.core.messages import Ready, Release, ResignReply, Tenure, Transfer
+from watchdog.core.outbox import Context
+from watchdog.core.settings import promise_covers
+from watchdog.instant import MS, SECOND, Instant
+
+RELEASE_COPIES: Final = 3
+RELEASE_GAP_NS: Final = 20 * MS
+FAILBACK_DELAY_MAX_NS: Final = 3600 * SECOND
+
+
+@dataclass(slots=True)
+class Handover:
+    """A successor was asked whether it is ready."""
+
+    target: str
+    reason: str
+    asker: str | None = None
+    """The node whose operator waits for an answer; this one if it is its own name."""
+    rid: int = 0
+    until_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Resignation:
+    """A tenure that ends as soon as the guardian is off."""
+
+    successor: str | None
+    reason: str
+
+
+@dataclass(slots=True)
+class _Repeat:
+    release: Release
+    left: int
+    at_ns: int
+
+
+class Handing:
+    """Everything between the wish to hand over and the last RELEASE."""
+
+    def __init__(self, ctx: Context, fitness: Fitness) -> None:
+        self._ctx = ctx
+        self._fitness = fitness
+        self.handover: Handover | None = None
+        self.resignation: Resignation | None = None
+        self._repeats: list[_Repeat] = []
+        self._checks: dict[int, tuple[str, Tenure]] = {}
+        self._check_rid = 0
+        self._fit_since_ns: dict[str, int] = {}
+        self._failback_delay_ns = ctx.timing.failback_delay_ns
+
+    # --- the leader's side of a transfer
+
+    def objection_to(self, target: str, office: Leadership, now: Instant) -> str:
+        """Why `target` cannot take over, or ""."""
+        roster = self._ctx.roster
+        if target not in roster.peers:
+            known = ", ".join(sorted(roster.peers))
+            return f"no other member is called {target} (members: {known})"
+        lost = roster.lost_reason(target, now)
+        if lost is not None:
+            return f"{target} is not reachable: {lost.value}"
+        if not roster.is_candidate(target, now):
+            return f"{target} is not eligible now (see its line in `quorumdog status`)"
+        if not office.lease.granted_within(target, 2 * self._ctx.timing.beacon_ns, now):
+            return f"{target} has not granted a beacon within two intervals"
+        return ""
+
+    def ask_ready(self, handover: Handover, office: Leadership, now: Instant) -> None:
+        """Ask the successor; the answer is waited for at most two beacon intervals."""
+        handover.until_ns = now.boot_ns + 2 * self._ctx.timing.beacon_ns
+        self.handover = handover
+        self._ctx.send(handover.target, Transfer(office.tenure), now)
+
+    def answer(self, asker: str | None, rid: int, text: str, now: Instant, *, ok: bool) -> None:
+        """Tell whoever asked for a handover what became of it."""
+        if asker == self._ctx.me:
+            self._ctx.out.put(Reply(rid, ok, text))
+        elif asker is not None:
+            self._ctx.send(asker, ResignReply(rid, ok, text[:200]), now)
+
+    def ready_received(
+        self, peer: str, ready: Ready, office: Leadership | None, now: Instant
+    ) -> Handover | None:
+        """The successor answered: the handover to act on, or None when it is stale or refused."""
+        handover = self.handover
+        if handover is None or office is None or peer != handover.target:
+            return None
+        if ready.tenure != office.tenure:
+            return None
+        self.handover = None
+        if ready.ok:
+            self.answer(handover.asker, handover.rid, f"handing over to {peer}", now, ok=True)
+            return handover
+        text = f"{peer} is not ready: {ready.reason}"
+        self.answer(handover.asker, handover.rid, text, now, ok=False)
+        self._ctx.out.note("transfer_refused", to=peer, reason=ready.reason)
+        return None
+
+    def handover_expired(self, now: Instant) -> Handover | None:
+        """The successor did not answer in time."""
+        handover = self.handover
+        if handover is None or now.boot_ns < handover.until_ns:
+            return None
+        self.handover = None
+        text = f"{handover.target} did not answer in time"
+        self.answer(handover.asker, handover.rid, text, now, ok=False)
+        return handover
+
+    def target_covering_me(self, now: Instant) -> str | None:
+        """A fit node with a smaller hard bound, for a leader whose bound is not covered."""
+        roster, hard_ms = self._ctx.roster, self._ctx.timing.hard_ms
+        for name in roster.better_than((False, -1, -(2**31)), now):
+            hello = roster.peers[name].hello
+            if hello is not None and hello.hard_ms < hard_ms:
+                if promise_covers(self._ctx.timing.promise_ms, hello.hard_ms):
+                    return name
+        return None
+
+    # --- the successor's side
+
+    def transfer_asked(self, peer: str, tenure: Tenure, now: Instant) -> None:
+        """The leader asks this node: let the guardian check before saying READY."""
+        if not self._fitness.is_eligible(now):
+            reason = self._fitness.unfit_reason(now) or "its guardian is not off"
+            self._ctx.send(peer, Ready(tenure, ok=False, reason=reason), now)
+            return
+        self._check_rid += 1
+        self._checks = {self._check_rid: (peer, tenure)}
+        self._ctx.out.put(CheckReady(self._check_rid))
+
+    def ready_checked(self, rid: int, reason: str, now: Instant) -> None:
+        """The guardian's answer; it goes to the leader that asked. `reason` is "" when ready."""
+        asked = self._checks.pop(rid, None)
+        if asked is not None:
+            peer, tenure = asked
+            self._ctx.send(peer, Ready(tenure, ok=not reason, reason=reason[:200]), now)
+
+    # --- the end of a tenure
+
+    def resign(self, office: Leadership, successor: str | None, reason: str, now: Instant) -> None:
+        """Stop leading: the guardian goes off first, whatever else there is to do."""
+        assert office.phase is not Phase.RESIGNING, "resigned twice"
+        office.phase = Phase.RESIGNING
+        handover, self.handover = self.handover, None
+        if handover is not None:
+            text = f"resigned meanwhile: {reason}"
+            self.answer(handover.asker, handover.rid, text, now, ok=False)
+        self.resignation = Resignation(successor, reason)
+        self._fitness.stand_down(now)
+        self._ctx.out.note("resigns", term=office.term, reason=reason, successor=successor)
+        if not self._ctx.guard.is_off:
+            self._ctx.out.put(self._ctx.guard.deescalate(reason))
+
+    def release(self, tenure: Tenure, term: int, now: Instant) -> None:
+        """The node is off and the tenure dead: say so, three times."""
+        assert self._ctx.guard.is_off, "release before off"
+        resignation, self.resignation = self.resignation, None
+        successor = resignation.successor if resignation else None
+        release = Release(tenure, term, successor, gone=False)
+        self._ctx.voter.release(release, now)
+        self._ctx.broadcast(release, now)
+        self._repeats.append(_Repeat(release, RELEASE_COPIES - 1, now.boot_ns + RELEASE_GAP_NS))
+
+    def forget(self) -> None:
+        """The tenure ended without a release."""
+        self.resignation = self.handover = None
+
+    def repeat_releases(self, now: Instant) -> None:
+        """Say the releases of the last moments again."""
+        for repeat in self._repeats:
+            if now.boot_ns >= repeat.at_ns:
+                self._ctx.broadcast(repeat.release, now)
+                repeat.left -= 1
+                repeat.at_ns = now.boot_ns + RELEASE_GAP_NS
+        self._repeats = [repeat for repeat in self._repeats if repeat.left > 0]
+
+    def next_ns(self) -> int | None:
+        """BOOTTIME at which this part wants to be looked at."""
+        ends = [repeat.at_ns for repeat in self._repeats]
+        if self.handover is not None:
+            ends.append(self.handover.until_ns)
+        return min(ends, default=None)
+
+    # --- failback
+
+    def failback_target(self, office: Leadership, now: Instant) -> str | None:
+        """A better node that has been fit for so long that it gets the leadership back."""
+        if not self._ctx.settings.failback or self.handover is not None:
+            return None
+        better = self._ctx.roster.better_than(self._fitness.order(now), now)
+        fit = [name for name in better if not self.objection_to(name, office, now)]
+        self._fit_since_ns = {n: self._fit_since_ns.get(n, now.boot_ns) for n in fit}
+        for name in fit:
+            if now.boot_ns - self._fit_since_ns[name] >= self._failback_delay_ns:
+                self._fit_since_ns[name] = now.boot_ns
+                doubled = 2 * self._failback_delay_ns
+                self._failback_delay_ns = min(doubled, FAILBACK_DELAY_MAX_NS)
+                return name
+        return None
