@@ -1,0 +1,72 @@
+"""The node's UDP port: so far only wills come here, the last word of a dead node's guardian.
+
+A will that its seal vouches for becomes a RELEASE of the whole incarnation.  Whatever else comes
+is counted and never answered, and a flood is read in small portions.
+"""
+
+import asyncio
+import socket
+from typing import Final
+
+from watchdog.core.events import MessageReceived
+from watchdog.core.messages import GONE_NO, Release, Tenure
+from watchdog.shell.listener import bound_socket
+from watchdog.shell.peers import EventSink
+from watchdog.shell.plan import NodePlan
+from watchdog.shell.refusals import Refusal, Refusals
+from watchdog.shell.secret import Secret
+from watchdog.wire import seal
+from watchdog.wire.errors import ProtocolError
+
+PORTION: Final = 16
+"""Datagrams read before the event loop has its turn."""
+
+
+class Datagrams:
+    """Receives on our address, from `open` to `close`; all between happens by callbacks."""
+
+    def __init__(
+        self, plan: NodePlan, authkey: Secret, inbox: EventSink, refusals: Refusals
+    ) -> None:
+        self._plan = plan
+        self._authkey = authkey
+        self._inbox = inbox
+        self._refusals = refusals
+        self._peers = frozenset(peer.name for peer in plan.peers)
+        self._socket: socket.socket | None = None
+        self.wills = 0
+
+    def open(self) -> None:
+        """Bind and listen on the running event loop; ListenError when the port cannot be had."""
+        self._socket = bound_socket(self._plan.listen, self._plan.port, socket.SOCK_DGRAM)
+        asyncio.get_running_loop().add_reader(self._socket, self._read)
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+
+    def _read(self) -> None:
+        assert self._socket is not None
+        for _ in range(PORTION):
+            try:
+                data, sender = self._socket.recvfrom(seal.WILL_SIZE_MAX + 1)
+            except (BlockingIOError, ConnectionRefusedError):
+                return
+            self.receive(data, sender[0])
+
+    def receive(self, datagram: bytes, address: str) -> None:
+        """Judge one datagram from `address`."""
+        try:
+            node, inc = seal.open_will(self._authkey.reveal(), self._plan.cluster_id, datagram)
+        except ProtocolError as error:
+            self._refusals.note(Refusal.BAD_WILL, address, error.what)
+            return
+        if node not in self._peers:
+            self._refusals.note(Refusal.BAD_WILL, address, f"will of {node}, which is no peer")
+            return
+        self.wills += 1
+        release = Release(Tenure(node, inc, GONE_NO), term=0, successor=None, gone=True)
+        self._inbox.put_peer(MessageReceived(node, inc, release))
