@@ -23,6 +23,7 @@ ELSEWHERE = {
     "watchdog/guardian/clock.py": "reads the clock",
     "watchdog/shell/__main__.py": "three lines; every system test runs them",
     "watchdog/shell/clock.py": "reads the clock",
+    "watchdog/shell/sink.py": "only names and types",
     "watchdog/cli/run.py": "replaces its own process: tests/system",
     "watchdog/cli/demo/lab.py": "makes namespaces: tests/system",
     "watchdog/cli/demo/observer.py": "listens to kernels: tests/system",

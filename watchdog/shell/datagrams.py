@@ -11,10 +11,10 @@ from typing import Final
 from watchdog.core.events import MessageReceived
 from watchdog.core.messages import GONE_NO, Release, Tenure
 from watchdog.shell.listener import bound_socket
-from watchdog.shell.peers import EventSink
 from watchdog.shell.plan import NodePlan
 from watchdog.shell.refusals import Refusal, Refusals
 from watchdog.shell.secret import Secret
+from watchdog.shell.sink import EventSink
 from watchdog.wire import seal
 from watchdog.wire.errors import ProtocolError
 
@@ -23,7 +23,7 @@ PORTION: Final = 16
 
 
 class Datagrams:
-    """Receives on our address, from `open` to `close`; all between happens by callbacks."""
+    """Receives on our address: `open`, then `run` for ever."""
 
     def __init__(
         self, plan: NodePlan, authkey: Secret, inbox: EventSink, refusals: Refusals
@@ -37,14 +37,20 @@ class Datagrams:
         self.wills = 0
 
     def open(self) -> None:
-        """Bind and listen on the running event loop; ListenError when the port cannot be had."""
+        """Take the port now, so that a start that cannot work fails; ListenError says why."""
         self._socket = bound_socket(self._plan.listen, self._plan.port, socket.SOCK_DGRAM)
-        asyncio.get_running_loop().add_reader(self._socket, self._read)
 
-    def close(self) -> None:
-        """Stop listening."""
-        if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket)
+    async def run(self) -> None:
+        """Receive until cancelled."""
+        if self._socket is None:
+            self.open()
+        assert self._socket is not None
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._socket, self._read)
+        try:
+            await loop.create_future()  # everything happens in `_read`
+        finally:
+            loop.remove_reader(self._socket)
             self._socket.close()
             self._socket = None
 

@@ -1,12 +1,10 @@
 """The few system calls that the state file needs, behind an interface that tests can break.
 
-`storage` decides; this performs.  Every method may raise OSError.
+`storage.RealDisk` is the real one.  Every method may raise OSError.
 """
 
-import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 
@@ -48,61 +46,6 @@ class Disk(Protocol):
 
     def close(self, descriptor: int) -> None:
         """Give the descriptor back."""
-
-
-class RealDisk:
-    """The directory `path` on the real disk."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def open(self, name: str, *, create: bool) -> int:
-        """A descriptor to read and write; never follows a link, never blocks on a fifo."""
-        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-        flags |= os.O_CREAT | os.O_EXCL if create else 0
-        return os.open(self._path / name, flags, 0o600)
-
-    def facts(self, descriptor: int) -> FileFacts:
-        """What kind of file it is, whose, and how long."""
-        status = os.fstat(descriptor)
-        return FileFacts(status.st_mode, status.st_uid, status.st_size)
-
-    def read(self, descriptor: int, size: int) -> bytes:
-        """The first `size` bytes of the file, or fewer when it is shorter."""
-        parts: list[bytes] = []
-        offset = 0
-        while offset < size and (part := os.pread(descriptor, size - offset, offset)):
-            parts.append(part)
-            offset += len(part)
-        return b"".join(parts)
-
-    def write(self, descriptor: int, data: bytes, offset: int) -> int:
-        """Write at `offset`; how many bytes were taken."""
-        return os.pwrite(descriptor, data, offset)
-
-    def allocate(self, descriptor: int, size: int) -> None:
-        """Give the file its blocks, so that no later write can find the disk full."""
-        os.posix_fallocate(descriptor, 0, size)
-
-    def cut(self, descriptor: int, size: int) -> None:
-        """Take away what lies beyond `size`."""
-        os.ftruncate(descriptor, size)
-
-    def sync(self, descriptor: int) -> None:
-        """Return when the file's data are durable."""
-        os.fdatasync(descriptor)
-
-    def sync_directory(self) -> None:
-        """Return when the name of a new file is durable."""
-        descriptor = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-    def close(self, descriptor: int) -> None:
-        """Give the descriptor back."""
-        os.close(descriptor)
 
 
 def kind_of(mode: int) -> str:

@@ -12,9 +12,9 @@ import functools
 import random
 import socket
 from collections.abc import Callable
-from typing import Final, Protocol, assert_never
+from typing import Final, assert_never
 
-from watchdog.core.events import Event, LinkClosed, LinkOpened, MessageReceived
+from watchdog.core.events import LinkClosed, LinkOpened, MessageReceived
 from watchdog.core.messages import Hello, Message
 from watchdog.instant import SECOND
 from watchdog.shell.admission import Admission
@@ -27,6 +27,7 @@ from watchdog.shell.listener import Listener, family_of
 from watchdog.shell.outbox import slot_of
 from watchdog.shell.plan import NodePlan
 from watchdog.shell.refusals import Refusal, Refusals
+from watchdog.shell.sink import EventSink
 from watchdog.wire import codec
 from watchdog.wire.errors import ProtocolError
 
@@ -36,16 +37,6 @@ COURTESY_S: Final = 0.02
 """How much later the higher name redials a lost link: both would cross each other otherwise."""
 _NOT_OUR_REFUSAL: Final = {Refusal.HANDSHAKE_TIMEOUT, Refusal.GAVE_UP}
 """What a node that we dialled cannot be blamed for: it may just be slow or stopping."""
-
-
-class EventSink(Protocol):
-    """Where events go: `shell.inbox.Inbox`, or a Fake."""
-
-    def put_local(self, event: Event) -> None:
-        """Queue an event that must not be lost."""
-
-    def put_peer(self, event: MessageReceived) -> bool:
-        """Queue a message, or drop it."""
 
 
 class Peers:
@@ -220,7 +211,7 @@ class Peers:
             sock.bind((self._plan.address, 0))
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await loop.sock_connect(sock, (link.address, link.port))
-        except BaseException:
+        except (OSError, asyncio.CancelledError):
             sock.close()
             raise
         make = functools.partial(self._make, link.address, link.name)
@@ -248,15 +239,15 @@ class Peers:
         judged = None if current is None else link.contender(current)
         match judge(link.contender(connection), judged, link.replaced):
             case Decision.FIRST:
-                self._promote(link, connection)
+                self._adopt(link, connection)
             case Decision.SWAP:
-                self._promote(link, connection)
+                self._adopt(link, connection)
                 assert current is not None
                 current.close(End("crossed by another connection"))
             case Decision.NEW_PROCESS:
                 assert current is not None
                 current.close(End("the peer has restarted"))
-                self._promote(link, connection)
+                self._adopt(link, connection)
             case Decision.SURPLUS:
                 connection.close(End("surplus: it crossed another connection"))
             case Decision.OLD_PROCESS:
@@ -266,7 +257,7 @@ class Peers:
                 assert_never(never)
 
     @staticmethod
-    def _promote(link: Link, connection: Connection) -> None:
+    def _adopt(link: Link, connection: Connection) -> None:
         assert connection.inc is not None
         link.pending.remove(connection)
         link.current = connection

@@ -13,7 +13,6 @@ import os
 import queue
 import stat
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,7 +20,8 @@ from typing import Final
 from watchdog import slots
 from watchdog.core.effects import HardState
 from watchdog.core.events import Saved, SaveFailed
-from watchdog.shell.disk import Disk, FileFacts, RealDisk, kind_of
+from watchdog.shell.disk import Disk, FileFacts, kind_of
+from watchdog.shell.sink import EventSink
 from watchdog.wire.record import RecordError, pack_record, unpack_record
 
 FILE_NAME: Final = "state"
@@ -53,18 +53,20 @@ class _Place:
 
 
 class Storage:
-    """The state file in `directory`. `load` once, then `start`; `save` never waits."""
+    """The state file in `directory`. `load` first; `save` never waits."""
 
     def __init__(
         self,
         directory: Path,
         cluster_id: bytes,
         node: str,
+        inbox: EventSink,
         disk: Disk | None = None,
     ) -> None:
         self._path = directory / FILE_NAME
         self._cluster_id = cluster_id
         self._node = node
+        self._inbox = inbox
         self._disk = RealDisk(directory) if disk is None else disk
         self._descriptor: int | None = None
         self._place: _Place | None = None
@@ -169,22 +171,14 @@ class Storage:
 
     # -- saving: one thread, in order ------------------------------------------------------------
 
-    def start(self, answer: Callable[[Saved | SaveFailed], None]) -> None:
-        """Start the thread; `answer` is called on the running event loop, once for each save."""
-        loop = asyncio.get_running_loop()
-
-        def deliver(event: Saved | SaveFailed) -> None:
-            # The loop may have been closed while a slow disk held us up: nobody is left to tell.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(answer, event)
-
-        self._worker = threading.Thread(
-            target=self._work, args=(deliver,), name="storage", daemon=True
-        )
-        self._worker.start()
-
     def save(self, ticket: int, record: HardState) -> None:
-        """Make `record` durable in the background; answered by Saved or SaveFailed."""
+        """Make `record` durable in the background; the inbox gets Saved or SaveFailed."""
+        if self._worker is None:
+            loop = asyncio.get_running_loop()
+            self._worker = threading.Thread(
+                target=self._work, args=(loop,), name="storage", daemon=True
+            )
+            self._worker.start()
         self._queue.put_nowait((ticket, record))
 
     def stop(self, timeout_s: float) -> None:
@@ -193,18 +187,21 @@ class Storage:
             self._queue.put_nowait(None)
             self._worker.join(timeout_s)
 
-    def _work(self, deliver: Callable[[Saved | SaveFailed], None]) -> None:
+    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         while (job := self._queue.get()) is not None:
-            ticket, record = job
-            try:
-                self.write(record)
-            except StateFileError as error:
-                deliver(SaveFailed(ticket, str(error)))
-            except OSError as error:
-                why = f"{self._path}: {(error.strerror or str(error)).lower()}"
-                deliver(SaveFailed(ticket, why))
-            else:
-                deliver(Saved(ticket))
+            answer = self._answer(*job)
+            # The loop may have been closed while a slow disk held us up: nobody is left to tell.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._inbox.put_local, answer)
+
+    def _answer(self, ticket: int, record: HardState) -> Saved | SaveFailed:
+        try:
+            self.write(record)
+        except StateFileError as error:
+            return SaveFailed(ticket, str(error))
+        except OSError as error:
+            return SaveFailed(ticket, f"{self._path}: {(error.strerror or str(error)).lower()}")
+        return Saved(ticket)
 
     def write(self, record: HardState) -> None:
         """Make `record` durable now; OSError or StateFileError when it may not be."""
@@ -244,3 +241,58 @@ class Storage:
         if descriptor is not None:
             with contextlib.suppress(OSError):  # it is gone either way
                 self._disk.close(descriptor)
+
+
+class RealDisk:
+    """The directory `path` on the real disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def open(self, name: str, *, create: bool) -> int:
+        """A descriptor to read and write; never follows a link, never blocks on a fifo."""
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+        flags |= os.O_CREAT | os.O_EXCL if create else 0
+        return os.open(self._path / name, flags, 0o600)
+
+    def facts(self, descriptor: int) -> FileFacts:
+        """What kind of file it is, whose, and how long."""
+        status = os.fstat(descriptor)
+        return FileFacts(status.st_mode, status.st_uid, status.st_size)
+
+    def read(self, descriptor: int, size: int) -> bytes:
+        """The first `size` bytes of the file, or fewer when it is shorter."""
+        parts: list[bytes] = []
+        offset = 0
+        while offset < size and (part := os.pread(descriptor, size - offset, offset)):
+            parts.append(part)
+            offset += len(part)
+        return b"".join(parts)
+
+    def write(self, descriptor: int, data: bytes, offset: int) -> int:
+        """Write at `offset`; how many bytes were taken."""
+        return os.pwrite(descriptor, data, offset)
+
+    def allocate(self, descriptor: int, size: int) -> None:
+        """Give the file its blocks, so that no later write can find the disk full."""
+        os.posix_fallocate(descriptor, 0, size)
+
+    def cut(self, descriptor: int, size: int) -> None:
+        """Take away what lies beyond `size`."""
+        os.ftruncate(descriptor, size)
+
+    def sync(self, descriptor: int) -> None:
+        """Return when the file's data are durable."""
+        os.fdatasync(descriptor)
+
+    def sync_directory(self) -> None:
+        """Return when the name of a new file is durable."""
+        descriptor = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def close(self, descriptor: int) -> None:
+        """Give the descriptor back."""
+        os.close(descriptor)

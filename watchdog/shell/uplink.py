@@ -8,11 +8,11 @@ of the peers tells, which the election notices anyway.
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable
 from typing import Final
 
 from watchdog.core.events import UplinkChanged
 from watchdog.shell.rtnetlink import Interfaces, Kind, dump_request
+from watchdog.shell.sink import EventSink
 
 _GROUPS: Final = 0x1 | 0x10 | 0x100
 """RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR."""
@@ -22,33 +22,32 @@ _DUMPS: Final = (Kind.GET_LINK, Kind.GET_ADDRESS)
 
 
 class Uplink:
-    """Calls `changed` with UplinkChanged at every change; the uplink starts as up."""
+    """Puts UplinkChanged into the inbox at every change; the uplink starts as up."""
 
-    def __init__(self, address: str, changed: Callable[[UplinkChanged], None]) -> None:
+    def __init__(self, address: str, inbox: EventSink) -> None:
         self._address = str(ipaddress.ip_address(address))
-        self._changed = changed
+        self._inbox = inbox
         self._interfaces = Interfaces()
         self._socket: socket.socket | None = None
         self.is_up = True
         self.why = "not looked at yet"
 
-    def open(self) -> None:
-        """Begin to watch, on the running event loop; OSError when the kernel has no rtnetlink."""
+    async def run(self) -> None:
+        """Watch until cancelled; OSError when the kernel has no rtnetlink."""
+        loop = asyncio.get_running_loop()
         if ipaddress.ip_address(self._address).is_loopback:
             self.why = "a loopback address"
-            return
+            await loop.create_future()
         kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
-        self._socket = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
-        self._socket.bind((0, _GROUPS))
-        asyncio.get_running_loop().add_reader(self._socket, self._read)
-        self._ask()
-
-    def close(self) -> None:
-        """Stop watching."""
-        if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket)
-            self._socket.close()
-            self._socket = None
+        with socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE) as kernel:
+            self._socket = kernel
+            kernel.bind((0, _GROUPS))
+            loop.add_reader(kernel, self._read)
+            try:
+                self._ask()
+                await loop.create_future()  # everything happens in `_read`
+            finally:
+                loop.remove_reader(kernel)
 
     def _ask(self) -> None:
         """Ask for the next part of the whole picture: the kernel does one dump at a time."""
@@ -78,4 +77,4 @@ class Uplink:
         is_up, self.why = self._interfaces.judge(self._address)
         if is_up != self.is_up:
             self.is_up = is_up
-            self._changed(UplinkChanged(is_up, self.why))
+            self._inbox.put_local(UplinkChanged(is_up, self.why))
