@@ -256,9 +256,13 @@ class Candidacy:
             return
         if self._ctx.voter.promise is None or self._is_over(ballot, now):
             self.abandon(now)
-        elif ballot.round_ns is not None and not ballot.lease.is_opening:
-            if now.boot_ns - ballot.round_ns >= self._ctx.timing.beacon_ns:
-                self._open(ballot, now)
+        elif self._is_round_due(ballot, now):
+            self._open(ballot, now)
+
+    def _is_round_due(self, ballot: Ballot, now: Instant) -> bool:
+        if ballot.round_ns is None or ballot.lease.is_opening:
+            return False
+        return now.boot_ns - ballot.round_ns >= self._ctx.timing.beacon_ns
 
     def _is_over(self, ballot: Ballot, now: Instant) -> bool:
         if ballot.until_ns is not None:

@@ -47,6 +47,8 @@ class Conversation:
     def hear(self, peer: str, inc: bytes, message: Message, now: Instant) -> None:
         """Take in one message, unless its sender's process is not the current one."""
         roster = self._ctx.roster
+        if peer not in roster.peers:
+            return  # a member of the file that the stored membership does not know (yet)
         if isinstance(message, Hello):
             self._hello(peer, message, now)
             return
@@ -74,7 +76,7 @@ class Conversation:
             case Vote():
                 self._vote(peer, message, now)
             case Nack():
-                self._nack(message, now)
+                self._nack(peer, message, now)
             case Release():
                 if message.tenure.node == peer:
                     self._release(message, now)
@@ -173,9 +175,9 @@ class Conversation:
 
     def _pre_vote_reply(self, peer: str, reply: PreVoteReply, now: Instant) -> None:
         parts = self._parts
-        if parts.office is None and parts.candidacy.count_pre_vote(peer, reply, now):
-            if parts.candidacy.may_start(now):
-                parts.stand(now)
+        is_won = parts.office is None and parts.candidacy.count_pre_vote(peer, reply, now)
+        if is_won and parts.candidacy.may_start(now):
+            parts.stand(now)
 
     def _grant(self, peer: str, grant: Grant, now: Instant) -> None:
         parts = self._parts
@@ -184,7 +186,7 @@ class Conversation:
         elif parts.candidacy.count_vote(peer, grant, now):
             parts.win(now)
 
-    def _nack(self, nack: Nack, now: Instant) -> None:
+    def _nack(self, peer: str, nack: Nack, now: Instant) -> None:
         parts, office = self._parts, self._parts.office
         if office is None:
             parts.candidacy.hint(nack.term)
@@ -195,9 +197,14 @@ class Conversation:
             self._hand_to_covered(now)
         elif nack.term > office.term and nack.term != office.pending_term():
             if nack.leading:
+                self._alarm_if_split(peer, nack)
                 parts.resign("met_higher_leader", now)
             else:
                 office.reelect(nack, now)
+
+    def _alarm_if_split(self, peer: str, nack: Nack) -> None:
+        if nack.reason == SPLIT_BRAIN:
+            self._ctx.out.alarm(SPLIT_BRAIN, f"{peer} leads too: both give up")
 
     def _hand_to_covered(self, now: Instant) -> None:
         parts, office = self._parts, self._parts.office
@@ -208,19 +215,22 @@ class Conversation:
             parts.handing.ask_ready(Handover(target, "promises_too_short"), office, now)
 
     def _met_another_leader(self, peer: str, beacon: Beacon, now: Instant) -> None:
-        """The detector: never the safety mechanism, always an alarm when terms are equal."""
+        """The detector, never the safety mechanism.
+
+        A lower term may be a beacon that was long under way: NACK it.  An equal or higher one
+        while this lease is live is what no lease allows: alarm, and both give up.
+        """
         parts, office, ledger = self._parts, self._parts.office, self._ctx.ledger
         assert office is not None
         if beacon.term < office.term:
             self._ctx.send(peer, Nack(office.term, leading=True, reason="term"), now)
-            return
-        if beacon.term == office.term:
-            text = f"{peer} and this node both lead term {beacon.term}: both give up"
-            self._ctx.out.alarm(SPLIT_BRAIN, text)
-            self._ctx.send(peer, Nack(office.term + 1, leading=True, reason="split_brain"), now)
+        elif office.phase is not Phase.RESIGNING:
+            text = f"{peer} leads term {beacon.term} while this node leads {office.term}"
+            self._ctx.out.alarm(SPLIT_BRAIN, f"{text}: both give up")
+            nack = Nack(beacon.term + 1, leading=True, reason=SPLIT_BRAIN)
+            self._ctx.send(peer, nack, now)
             ledger.adopt(max(ledger.term, beacon.term + 1))
-        if office.phase is not Phase.RESIGNING:
-            parts.resign("met_another_leader", now)
+            parts.resign("split_brain", now)
 
     # --- releases and transfers
 

@@ -52,6 +52,7 @@ class Formation:
         ctx.voter.is_amnesiac = self.memory is not Memory.INTACT
         if amnesiac:
             ctx.ledger.durable = None
+            ctx.ledger.is_held = True
         elif self.memory is Memory.ACCEPTING:
             ctx.ledger.touch()
 
@@ -170,11 +171,14 @@ class Formation:
         self._recover_if_possible(now)
 
     def _found_rolled_back(self, peer: str, now: Instant) -> None:
-        text = f"{peer} remembers a newer state of this node than its disk: an old copy was put back"
+        text = (
+            f"{peer} remembers a newer state of this node than its disk: an old copy was put back"
+        )
         self._ctx.out.alarm(ROLLED_BACK, text)
         if self._ctx.voter.is_sitting_out(now):
             self.memory = Memory.AMNESIAC
             self._ctx.voter.is_amnesiac = True
+            self._ctx.ledger.is_held = True
             self._is_asked = False
 
     def _note_stranger(self, peer: str, reply: StateReply) -> None:
@@ -195,8 +199,7 @@ class Formation:
         if self.memory is Memory.ACCEPTING:
             self._accept_if_moved(now)
         elif self.memory is Memory.AMNESIAC and not self._strangers:
-            if not self._ctx.voter.is_sitting_out(now):
-                self._remember_if_known(now)
+            self._remember_if_known(now)
 
     def _accept_if_moved(self, now: Instant) -> None:
         """Obey the new list once the others of the old one are no quorum of it any more."""
@@ -209,6 +212,8 @@ class Formation:
 
     def _remember_if_known(self, now: Instant) -> None:
         """Rule 3 of formation: (i) enough of those who remember, or (ii) a quorum of anybody."""
+        if self._ctx.voter.is_sitting_out(now):
+            return
         ctx, weights = self._ctx, self._ctx.roster.weights
         remembering = [name for name, reply in self._answers.items() if not reply.amnesiac]
         terms = [reply.term for reply in self._answers.values()]
@@ -230,7 +235,11 @@ class Formation:
 
     def _become_intact(self, now: Instant) -> None:
         self.memory = Memory.INTACT
-        self._ctx.voter.is_amnesiac = False
-        self._ctx.voter.free_since = now
+        voter, ledger = self._ctx.voter, self._ctx.ledger
+        voter.is_amnesiac = False
+        voter.free_since = now
         self._ctx.out.clear_alarm(OTHER_LIST)
-        self._ctx.ledger.touch()
+        if ledger.term < self._ctx.guard.last_epoch:
+            ledger.adopt(self._ctx.guard.last_epoch, BLOCKED)
+        ledger.is_held = False
+        ledger.touch()

@@ -29,7 +29,7 @@ class Invariants:
         if parts.candidacy.phase is not None:
             assert state is State.STANDBY, f"a ballot in {state.value}"
         if parts.candidacy.phase is BallotPhase.VOTE and ballot is not None:
-            assert parts.voter.holds_own(ballot.tenure), "a candidate without its own promise"
+            assert parts.voter.is_promised_to(ballot.tenure), "a candidate without its own promise"
         if office is None:
             assert not parts.guard.is_on, "on without a tenure"
             return
@@ -37,4 +37,4 @@ class Invariants:
             assert not parts.guard.is_on, "resigning without having told the guardian"
             return
         assert state is State.COORDINATOR, f"a live tenure in {state.value}"
-        assert parts.voter.holds_own(office.tenure), "a leader without its own promise"
+        assert parts.voter.is_promised_to(office.tenure), "a leader without its own promise"

@@ -61,6 +61,7 @@ class Leadership:
         self._extended_to: LeaseRound | None = None
         self._reelection: Reelection | None = None
         self._reelected: Instant | None = None
+        self.lease.recount()  # the votes are promises: the lease lives from the first moment
 
     # --- beacons and their answers
 
@@ -165,9 +166,8 @@ class Leadership:
             return "lease_lost"
         if self._ctx.guard.unanswered_ns(now) >= timing.soft_ns:
             return "guardian_silent"
-        if self.phase is not Phase.ESCALATED:
-            if now.boot_ns >= self._escalation_end_ns():
-                return "not_escalated"
+        if self.phase is not Phase.ESCALATED and now.boot_ns >= self._escalation_end_ns():
+            return "not_escalated"
         return ""
 
     def _escalation_end_ns(self) -> int:

@@ -70,7 +70,7 @@ class Lease:
     def own_weight(self) -> int:
         """This node's weight, while its own promise is to this tenure."""
         roster = self._ctx.roster
-        return roster.me.weight if self._ctx.voter.holds_own(self.tenure) else 0
+        return roster.me.weight if self._ctx.voter.is_promised_to(self.tenure) else 0
 
     def recount(self) -> bool:
         """Find the weighted-quorum-th freshest grant; True when the lease has moved forward."""

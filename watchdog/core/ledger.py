@@ -31,6 +31,8 @@ class Ledger:
         """The newest record known to be on disk; None when nothing there may be believed."""
         self.has_written = False
         """Whether this very process has made a record durable."""
+        self.is_held = False
+        """An amnesiac writes nothing: a record would make its next process believe itself."""
         self._in_flight: tuple[Save, Instant] | None = None
         self._ticket = 0
         self._is_dirty = False
@@ -74,7 +76,9 @@ class Ledger:
 
     def next_save(self, now: Instant) -> Save | None:
         """The write to start now, if there is something to write and none is in flight."""
-        if not self._is_dirty or self._in_flight is not None or self.failed_at is not None:
+        if not self._is_dirty or self.is_held:
+            return None
+        if self._in_flight is not None or self.failed_at is not None:
             return None
         self.seq += 1
         self._ticket += 1

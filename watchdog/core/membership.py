@@ -3,7 +3,7 @@
 The roster holds what the others said last (their HELLO) and when they were heard.  Incarnations
 have no order: the current one of a node is that of its latest HELLO over TLS, and one that was
 replaced or said farewell never becomes current again (docs/election.md, "Terms").
-Nothing here is about safety except `current_inc`: a grant or promise of a dead process never counts.
+Only `current_inc` is about safety: a grant or promise of a dead process never counts.
 """
 
 from collections import OrderedDict

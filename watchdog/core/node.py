@@ -11,7 +11,7 @@ from typing import assert_never
 
 from watchdog.core import invariants
 from watchdog.core.conversation import Conversation
-from watchdog.core.effects import ArmWill, Effect, Exit, HardState, StateChanged
+from watchdog.core.effects import BLOCKED, ArmWill, Effect, Exit, HardState, StateChanged
 from watchdog.core.events import (
     CommandReceived,
     Escalated,
@@ -53,11 +53,11 @@ WAKE_MIN_NS = 50_000
 class Node:
     """The election of one node."""
 
-    def __init__(  # noqa: PLR0913 - everything a node starts with, named at the one call site
+    def __init__(
         self,
         settings: Settings,
         hard_state: HardState | None,
-        amnesiac: bool,  # noqa: FBT001
+        amnesiac: bool,
         rng: random.Random,
         now: Instant,
         wall_ms: int,
@@ -135,7 +135,7 @@ class Node:
 
     # --- handle: one method per event
 
-    def _handle(self, event: Event, now: Instant) -> None:  # noqa: C901 - a flat dispatch
+    def _handle(self, event: Event, now: Instant) -> None:
         parts = self._parts
         match event:
             case MessageReceived():
@@ -245,7 +245,7 @@ class Node:
         parts = self._parts
         parts.guard.welcomed(event.last_epoch, off_clean=event.off_clean)
         if parts.ledger.term < event.last_epoch and not parts.voter.is_amnesiac:
-            parts.ledger.adopt(event.last_epoch)
+            parts.ledger.adopt(event.last_epoch, BLOCKED)
         if not self._is_armed:
             self._is_armed = True
             parts.out.put(ArmWill())

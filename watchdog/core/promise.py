@@ -116,8 +116,8 @@ class Voter:
             return None
         return self.promise.tenure.node
 
-    def holds_own(self, tenure: Tenure) -> bool:
-        """Whether the promise is to this tenure of this very node."""
+    def is_promised_to(self, tenure: Tenure) -> bool:
+        """Whether the promise is to exactly this tenure."""
         return self.promise is not None and self.promise.tenure == tenure
 
     def may_promise(self, tenure: Tenure, round_no: int, digest: bytes) -> bool:
@@ -154,7 +154,7 @@ class Voter:
             return "members"
         if not promise_covers(self._timing.promise_ms, beacon.hard_ms):
             return "promise"
-        known = self.holds_own(beacon.tenure) and ledger.voted_for == beacon.tenure.node
+        known = self.is_promised_to(beacon.tenure) and ledger.voted_for == beacon.tenure.node
         if beacon.term < ledger.term and not known:
             return "term"
         if ledger.is_bad(now) and not ledger.holds_term(beacon.term):

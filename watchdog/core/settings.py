@@ -81,6 +81,6 @@ class Settings:
 
 
 def promise_covers(promise_ms: int, hard_ms: int) -> bool:
-    """Inequality I3: whether a voter's promise outlasts a holder's hard bound for any two clocks."""
+    """Inequality I3: whether a promise outlasts a hard bound by whatever two clocks."""
     fast, slow = 1000 + RHO_PER_MILLE, 1000 - RHO_PER_MILLE
     return (promise_ms - 20) * slow >= hard_ms * fast

@@ -119,7 +119,7 @@ class NodeState:
         return cast("State", self._model.state)
 
     def fire(self, trigger: Trigger) -> tuple[State, State]:
-        """Change the state by `trigger`; (old, new). An illegal row raises MachineError: our bug."""
+        """Change the state; (old, new). An illegal row raises MachineError: our bug."""
         old = self.now
         cast("Callable[[], bool]", getattr(self._model, trigger.value))()
         return old, self.now

@@ -125,9 +125,10 @@ class Handing:
         roster, hard_ms = self._ctx.roster, self._ctx.timing.hard_ms
         for name in roster.better_than((False, -1, -(2**31)), now):
             hello = roster.peers[name].hello
-            if hello is not None and hello.hard_ms < hard_ms:
-                if promise_covers(self._ctx.timing.promise_ms, hello.hard_ms):
-                    return name
+            if hello is None or hello.hard_ms >= hard_ms:
+                continue
+            if promise_covers(self._ctx.timing.promise_ms, hello.hard_ms):
+                return name
         return None
 
     # --- the successor's side
