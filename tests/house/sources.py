@@ -10,7 +10,7 @@ from typing import Final
 from tests.support import REPOSITORY
 
 PRODUCT: Final = ("watchdog", "ipc", "lifecheck")
-PYTHON: Final = (*PRODUCT, "tests", "bench", "scripts")
+PYTHON: Final = (*PRODUCT, "tests", "bench", "scripts", "packaging")
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 

@@ -78,7 +78,7 @@ def test_the_sample_configuration_is_valid() -> None:
     """`sample.conf` is what people copy first."""
     from watchdog.config import load
 
-    load.load(REPOSITORY / "sample.conf")
+    load.load(str(REPOSITORY / "sample.conf"))
 
 
 def test_each_make_target_is_declared_phony() -> None:

@@ -1,0 +1,85 @@
+#!/bin/sh
+# Usage: [DESTDIR=/stage] install.sh PYTHON VENV   (`make install` calls it from the checkout)
+# Installs or upgrades: code in /opt/quorumdog, the command, the unit, the user, the folders.
+# An existing configuration is never touched.  With DESTDIR nothing outside it is changed.
+set -eu
+umask 022
+
+python=$("$1" -c 'import os, sys; print(os.path.realpath(sys._base_executable))')
+venv=$2
+root=${DESTDIR:-}
+home=/opt/quorumdog
+new=$root$home.new
+
+if [ -z "$root" ] && [ "$(id -u)" -ne 0 ]; then
+    echo "make install writes to /opt, /usr and /etc: run it as root, or with DESTDIR=/some/stage" >&2
+    exit 1
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work" "$new"' EXIT
+trap 'exit 1' INT TERM
+
+echo "Building"
+mkdir "$work/source"
+cp -R watchdog ipc lifecheck pyproject.toml README.md LICENSE "$work/source/"
+find "$work/source" -name __pycache__ -prune -exec rm -rf {} +
+pip="$venv/bin/python -m pip --disable-pip-version-check"
+$pip wheel -q --no-deps --no-build-isolation -w "$work" "$work/source"
+
+echo "Installing into $root$home"
+rm -rf "$new"
+mkdir -p "$(dirname "$new")"
+"$python" -m venv --without-pip "$new"
+$pip --python "$new/bin/python" install -q --no-compile --require-hashes -r requirements.lock
+$pip --python "$new/bin/python" install -q --no-compile --no-deps --no-index "$work"/quorumdog-*.whl
+mkdir -p "$new/libexec" "$new/share/scripts"
+install -m 0644 packaging/clear_vips.py "$new/libexec/"
+install -m 0644 sample.conf README.md LICENSE CHANGELOG.md "$new/share/"
+for file in scripts/*; do
+    if [ -f "$file" ]; then cp -p "$file" "$new/share/scripts/"; fi
+done
+# Everything was written for the name of the stage; say the final one.
+grep -rlIF "$new" "$new/bin" "$new/pyvenv.cfg" | while IFS= read -r file; do
+    sed -i "s|$new|$home|g" "$file"
+done
+"$python" -m compileall -q -s "$new" -p "$home" "$new/lib" >/dev/null
+rm -rf "$root$home.old"
+[ ! -e "$root$home" ] || mv "$root$home" "$root$home.old"
+mv "$new" "$root$home"
+rm -rf "$root$home.old"
+
+install -d "$root/usr/local/bin" "$root/usr/lib/systemd/system" "$root/usr/lib/sysusers.d" \
+    "$root/usr/lib/tmpfiles.d"
+ln -sfn "$home/bin/quorumdog" "$root/usr/local/bin/quorumdog"
+install -m 0644 packaging/quorumdog.service "$root/usr/lib/systemd/system/"
+install -m 0644 packaging/sysusers.conf "$root/usr/lib/sysusers.d/quorumdog.conf"
+install -m 0644 packaging/tmpfiles.conf "$root/usr/lib/tmpfiles.d/quorumdog.conf"
+install -d -m 0750 "$root/etc/quorumdog"
+install -d -m 0700 "$root/var/lib/quorumdog"
+conf=$root/etc/quorumdog/quorumdog.conf
+if [ -e "$conf" ]; then
+    echo "Kept $conf (the new sample is $home/share/sample.conf)"
+else
+    install -m 0640 sample.conf "$conf"
+fi
+
+if [ -z "$root" ]; then
+    if ! getent passwd quorumdog >/dev/null; then
+        useradd --system --user-group --home-dir /var/lib/quorumdog --no-create-home \
+            --shell /usr/sbin/nologin --comment "quorumdog node process" quorumdog
+    fi
+    chown root:quorumdog /etc/quorumdog "$conf"
+    chown -R quorumdog:quorumdog /var/lib/quorumdog
+    [ ! -d /run/systemd/system ] || systemctl daemon-reload
+fi
+
+echo "Installed $("$root$home/bin/python" -I -c \
+    'import watchdog; print("quorumdog", watchdog.__version__)'). Next:"
+if [ -n "$root" ]; then
+    echo "    move $root to its machine; there: systemd-sysusers && systemd-tmpfiles --create"
+else
+    echo "    edit /etc/quorumdog/quorumdog.conf, the same on every node"
+    echo "    quorumdog check && systemctl enable --now quorumdog"
+    echo "    (upgrade: systemctl restart quorumdog, one node after the other, standbys first)"
+fi
