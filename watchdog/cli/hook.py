@@ -1,0 +1,140 @@
+"""`quorumdog hook test`: try a hook with a made-up event, as the guardian would start it.
+
+Rule: no child is started here.  The process *becomes* the hook (execve) with the guardian's
+environment, the event on stdin and a timer that outlives the exec; so the output and the exit
+code are the hook's own.  The contract of hooks: docs/hooks.md.
+"""
+
+import json
+import os
+import pwd
+import signal
+from collections.abc import Mapping
+from typing import Any, Final
+
+import click
+
+from watchdog.cli.configured import CONFIG, NODE, loaded_or_exit, refuse
+from watchdog.cli.local import fail
+from watchdog.cli.resolved import local_node
+from watchdog.config.errors import ConfigError
+from watchdog.config.load import Loaded
+from watchdog.config.plan import resolve
+
+KINDS: Final = ("escalation", "de_escalation", "state_change")
+HOOK_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+STATE_CHANGE_TIMEOUT_MS: Final = 10_000
+STATES: Final = {
+    "escalation": ("STANDBY", "COORDINATOR"),
+    "de_escalation": ("COORDINATOR", "STANDBY"),
+    "state_change": ("LOADING", "STANDBY"),
+}
+FAILED_CODE: Final = 1
+
+
+@click.group()
+def command() -> None:
+    """Try a hook with a made-up event."""
+
+
+@command.command()
+@click.argument("kind", type=click.Choice(KINDS))
+@CONFIG
+@NODE
+@click.option("--dry-run", is_flag=True, help="Only print what would run.")
+def test(*, kind: str, file: str, node: str | None, dry_run: bool) -> None:
+    """Run a configured hook once, with its environment, its event on stdin and its time bound.
+
+    The exit code is the hook's; 142 or "Alarm clock" means that it took too long.
+    Services that it starts or stops are really started or stopped.
+    """
+    loaded = loaded_or_exit(file)
+    plan = _plan(loaded, node)
+    argv = plan["hooks"][kind]
+    if argv is None:
+        fail(FAILED_CODE, f"no {kind} hook is configured in {file}", f"add `{kind}` to [hooks]")
+    environment = environment_of(plan, kind)
+    event = json.dumps(event_of(environment))
+    if dry_run:
+        _print(argv, environment, event, plan["hooks"]["user"])
+        return
+    _become(argv, environment, event, plan["hooks"]["user"])
+
+
+def _plan(loaded: Loaded, node: str | None) -> dict[str, Any]:
+    try:
+        return resolve(loaded, local_node(loaded, node), env=os.environ)
+    except ConfigError as error:
+        refuse(error)
+
+
+def environment_of(plan: Mapping[str, Any], kind: str) -> dict[str, str]:
+    """The hook's whole environment, from nothing, for a made-up event."""
+    old, new = STATES[kind]
+    names = [vip["interface"] for vip in plan["vips"]]
+    return {
+        "PATH": HOOK_PATH,
+        "LC_ALL": "C",
+        "QUORUMDOG_EVENT": kind,
+        "QUORUMDOG_CLUSTER": plan["cluster"],
+        "QUORUMDOG_NODE": plan["node"],
+        "QUORUMDOG_EPOCH": "1",
+        "QUORUMDOG_VIPS": " ".join(f"{vip['address']}/{vip['prefix']}" for vip in plan["vips"]),
+        "QUORUMDOG_INTERFACES": " ".join(names),
+        "QUORUMDOG_OLD_STATE": old,
+        "QUORUMDOG_NEW_STATE": new,
+        "QUORUMDOG_OLD_COORDINATOR": plan["node"] if old == "COORDINATOR" else "",
+        "QUORUMDOG_REASON": "test",
+        "QUORUMDOG_DEADLINE_MS": str(_bound_ms(plan, kind)),
+    }
+
+
+def event_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """The same as one JSON object, for stdin."""
+    prefix = "QUORUMDOG_"
+    return {
+        name.removeprefix(prefix).lower(): value
+        for name, value in environment.items()
+        if name.startswith(prefix)
+    }
+
+
+def _bound_ms(plan: Mapping[str, Any], kind: str) -> int:
+    if kind == "state_change":
+        return STATE_CHANGE_TIMEOUT_MS
+    return int(plan["hooks"][f"{kind}_timeout_ms"])
+
+
+def _print(argv: list[str], environment: Mapping[str, str], event: str, user: str | None) -> None:
+    click.echo(f"argv: {' '.join(argv)}")
+    click.echo(f"user: {user or 'as the guardian'}")
+    click.echo("environment:")
+    for name, value in environment.items():
+        click.echo(f"  {name}={value}")
+    click.echo(f"stdin: {event}")
+
+
+def _become(argv: list[str], environment: Mapping[str, str], event: str, user: str | None) -> None:
+    stdin = os.memfd_create("event", 0)
+    os.write(stdin, event.encode() + b"\n")
+    os.lseek(stdin, 0, os.SEEK_SET)
+    os.dup2(stdin, 0)
+    os.close(stdin)
+    try:
+        if user is not None:
+            _switch_user(user)
+        signal.setitimer(signal.ITIMER_REAL, int(environment["QUORUMDOG_DEADLINE_MS"]) / 1000)
+        os.execve(argv[0], argv, dict(environment))
+    except (OSError, KeyError) as error:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        why = getattr(error, "strerror", None) or f"there is no user {user}"
+        fail(FAILED_CODE, f"the hook {argv[0]} cannot be run: {why}", "see `quorumdog check`")
+
+
+def _switch_user(user: str) -> None:
+    entry = pwd.getpwnam(user)
+    if entry.pw_uid == os.geteuid():
+        return
+    os.initgroups(user, entry.pw_gid)
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)
