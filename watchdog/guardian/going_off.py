@@ -97,7 +97,7 @@ class GoingOff:
         if not self._policy.has_vips:
             self.vip_fault = ""
         actions: list[Action] = []
-        if not self._policy.hook_first:
+        if not self._policy.is_hook_first:
             actions += self._remove_vips()
         if self._step is Step.KILL_ESCALATION:
             actions.append(KillHooks(self.ticket))
@@ -169,6 +169,7 @@ class GoingOff:
             self._step = Step.DONE
             return actions
         self._step = Step.KILL_REST
+        self._retry = Due(self._now, RETRY_NS)
         self.ticket += 1
         actions.append(KillHooks(self.ticket))
         return actions

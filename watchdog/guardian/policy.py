@@ -20,7 +20,7 @@ class Policy:
     has_vips: bool
     has_escalation: bool
     has_de_escalation: bool
-    hook_first: bool = False
+    is_hook_first: bool = False
     stop_timeout_ns: int = 15 * SECOND
     """How long an orderly stop of the node process may take before it is killed."""
 

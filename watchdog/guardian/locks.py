@@ -1,0 +1,107 @@
+"""One guardian and one node process for each data directory.
+
+Rule: flock belongs to the open file, so `guardian.lock` is held exactly as long as the guardian
+lives, and `node.lock`, which the node process inherits, as long as either of them does.  Held
+`node.lock` under a free `guardian.lock` means orphans: the recorded processes are ended first.
+"""
+
+import fcntl
+import os
+from typing import Final
+
+from watchdog.guardian import clock, processes
+
+GUARDIAN_LOCK: Final = "guardian.lock"
+NODE_LOCK: Final = "node.lock"
+RECORD: Final = "processes"
+WAIT_S: Final = 0.01
+WAITS_MAX: Final = 500
+RECORD_SIZE_MAX: Final = 4096
+
+
+class LockedError(Exception):
+    """Another quorumdog holds the directory; the text says its pid and what to do."""
+
+
+def take_guardian_lock(data_dir: str) -> int:
+    """Descriptor of the held lock, not inherited. Raises LockedError."""
+    path = os.path.join(data_dir, GUARDIAN_LOCK)
+    fd = _open(path)
+    if not _try(fd):
+        owner = os.pread(fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(fd)
+        raise LockedError(
+            f"another quorumdog runs with this data directory: pid {owner} holds {path}; "
+            f"stop it first, or give this node another cluster.data_dir"
+        )
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    return fd
+
+
+def take_node_lock(data_dir: str, run_dir: str) -> tuple[int, list[int]]:
+    """Descriptor of the held lock, and the pids of orphans that were ended for it.
+
+    Raises LockedError when somebody else holds it for longer than WAIT_S * WAITS_MAX.
+    """
+    path = os.path.join(data_dir, NODE_LOCK)
+    fd = _open(path)
+    killed: list[int] = []
+    if _try(fd):
+        return fd, killed
+    killed = [pid for pid, start in read_record(run_dir) if processes.kill(pid, start)]
+    for _ in range(WAITS_MAX):
+        if _try(fd):
+            return fd, killed
+        clock.pause(WAIT_S)
+    os.close(fd)
+    raise LockedError(
+        f"a node process of an earlier quorumdog still runs and holds {path}; "
+        f"find it with `fuser {path}` and end it"
+    )
+
+
+def write_record(run_dir: str, pids: list[int]) -> None:
+    """Write down our processes, for a successor that finds them orphaned. Raises OSError."""
+    found = [(pid, processes.stat_of(pid)) for pid in pids]
+    lines = [f"{pid} {stat.start}\n" for pid, stat in found if stat]
+    path = os.path.join(run_dir, RECORD)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(path + ".new", flags, 0o600)
+    try:
+        os.write(fd, "".join(lines).encode())
+    finally:
+        os.close(fd)
+    os.rename(path + ".new", path)
+
+
+def read_record(run_dir: str) -> list[tuple[int, int]]:
+    """(pid, start time) of a predecessor's processes; nothing that somebody else wrote."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        fd = os.open(os.path.join(run_dir, RECORD), flags)
+    except OSError:
+        return []
+    try:
+        # The directory is the node's: a file that the node made must not name pids for us.
+        if os.fstat(fd).st_uid != os.geteuid():
+            return []
+        lines = os.read(fd, RECORD_SIZE_MAX).decode("ascii", "replace").splitlines()
+    except OSError:
+        return []
+    finally:
+        os.close(fd)
+    pairs = [line.split() for line in lines]
+    return [(int(p[0]), int(p[1])) for p in pairs if len(p) == 2 and all(x.isdigit() for x in p)]
+
+
+def _open(path: str) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def _try(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

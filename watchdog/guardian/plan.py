@@ -1,0 +1,105 @@
+"""The resolved configuration as the guardian needs it: read once, from a descriptor.
+
+`quorumdog run` has validated everything; a plan that does not fit is our own fault, so this only
+picks.  Durations become nanoseconds here (docs/configuration.md has the meaning of each).
+"""
+
+import json
+import os
+from typing import Any, Final, NamedTuple
+
+from watchdog.guardian.policy import Policy
+from watchdog.instant import MS
+
+SCHEMA: Final = 1
+PLAN_SIZE_MAX: Final = 1 << 20
+
+
+class Vip(NamedTuple):
+    """One virtual address; `family` is 4 or 6."""
+
+    name: str
+    address: str
+    prefix: int
+    family: int
+    interface: str
+
+
+class HookPlan(NamedTuple):
+    """The argv of each hook (empty: none), and who runs them (empty: the service's own user)."""
+
+    escalation: tuple[str, ...]
+    de_escalation: tuple[str, ...]
+    state_change: tuple[str, ...]
+    user: str
+
+
+class Plan(NamedTuple):
+    """Everything the guardian knows; `raw` goes to the node process unread."""
+
+    node: str
+    cluster: str
+    cluster_id: bytes
+    data_dir: str
+    run_dir: str
+    scheduling: str
+    user: str
+    authkey_file: str
+    log_json: bool
+    vips: tuple[Vip, ...]
+    hooks: HookPlan
+    policy: Policy
+    raw: bytes
+
+
+def read(fd: int) -> Plan:
+    """Read the plan from the start of a memfd or a file."""
+    return parse(os.pread(fd, PLAN_SIZE_MAX, 0))
+
+
+def parse(raw: bytes) -> Plan:
+    """Pick what the guardian needs."""
+    plan: dict[str, Any] = json.loads(raw)
+    assert plan["schema"] == SCHEMA, f"a plan of schema {plan['schema']}, not {SCHEMA}"
+    vips = tuple(
+        Vip(v["name"], v["address"], v["prefix"], v["family"], v["interface"]) for v in plan["vips"]
+    )
+    hooks = _hooks(plan.get("hooks") or {})
+    return Plan(
+        node=plan["node"],
+        cluster=plan["cluster"],
+        cluster_id=bytes.fromhex(plan["cluster_id"]),
+        data_dir=plan["data_dir"],
+        run_dir=plan["run_dir"],
+        scheduling=plan["scheduling"],
+        user=plan.get("user") or "",
+        authkey_file=plan.get("authkey_file") or "",
+        log_json=bool(plan.get("log_json")),
+        vips=vips,
+        hooks=hooks,
+        policy=_policy(plan, has_vips=bool(vips), hooks=hooks),
+        raw=raw,
+    )
+
+
+def _hooks(table: dict[str, Any]) -> HookPlan:
+    return HookPlan(
+        escalation=tuple(table.get("escalation") or ()),
+        de_escalation=tuple(table.get("de_escalation") or ()),
+        state_change=tuple(table.get("state_change") or ()),
+        user=table.get("user") or "",
+    )
+
+
+def _policy(plan: dict[str, Any], *, has_vips: bool, hooks: HookPlan) -> Policy:
+    timing: dict[str, int] = plan["timing_ms"]
+    return Policy(
+        drop_ns=timing["drop"] * MS,
+        slack_ns=timing["slack"] * MS,
+        deesc_ns=timing["deesc"] * MS,
+        escalation_timeout_ns=timing["escalation_timeout"] * MS,
+        has_vips=has_vips,
+        has_escalation=bool(hooks.escalation),
+        has_de_escalation=bool(hooks.de_escalation),
+        is_hook_first=(plan.get("hooks") or {}).get("order") == "hook-first",
+    )

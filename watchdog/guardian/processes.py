@@ -1,0 +1,70 @@
+"""Other processes by /proc and pidfd: who they are, whose children, and how to end them.
+
+Rule: a number is not a process.  A process is (pid, start time), and it is signalled by a pidfd
+that was opened before the start time was compared.
+"""
+
+import contextlib
+import os
+import signal
+from typing import NamedTuple
+
+
+class Stat(NamedTuple):
+    """What /proc/PID/stat says; `start` is in clock ticks after boot."""
+
+    parent: int
+    start: int
+
+
+def stat_of(pid: int) -> Stat | None:
+    """Parent and start time; None when there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return Stat(int(fields[1]), int(fields[19]))
+
+
+def kill(pid: int, start: int) -> bool:
+    """SIGKILL exactly that process; False when it is gone."""
+    try:
+        fd = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        found = stat_of(pid)
+        if not found or found.start != start:
+            return False
+        signal.pidfd_send_signal(fd, signal.SIGKILL)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def descendants(of: int, spared: set[int]) -> dict[int, int]:
+    """(pid -> start time) of all descendants of `of`, without those of `spared` pids."""
+    parents: dict[int, list[int]] = {}
+    starts: dict[int, int] = {}
+    for name in os.listdir("/proc"):
+        found = stat_of(int(name)) if name.isdigit() else None
+        if found:
+            parents.setdefault(found.parent, []).append(int(name))
+            starts[int(name)] = found.start
+    result: dict[int, int] = {}
+    waiting = [of]
+    while waiting:
+        for child in parents.get(waiting.pop(), []):
+            if child not in spared and child not in result:
+                result[child] = starts[child]
+                waiting.append(child)
+    return result
+
+
+def set_oom_score(pid: int | str, score: int) -> None:
+    """Say how willingly the kernel may kill it; lowering needs CAP_SYS_RESOURCE."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/oom_score_adj", "w") as file:
+        file.write(str(score))

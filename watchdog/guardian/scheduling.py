@@ -1,0 +1,68 @@
+"""The scheduling class: the deadline holds only if the guardian runs when it is due.
+
+SCHED_RR with reset-on-fork, because hooks that inherit it can starve the machine.  The class is
+configured, never found out: a node with another `slack` than its file says could not be led by
+the others' promises.  Not permitted is refused at the start, with the ways out.
+"""
+
+import os
+from typing import Final
+
+from watchdog.guardian import libc
+
+GUARDIAN_PRIORITY: Final = 10
+NODE_PRIORITY: Final = 9
+NICE: Final = -20
+WAYS_OUT: Final = (
+    "run it as root, or grant CAP_SYS_NICE (systemd: AmbientCapabilities=CAP_SYS_NICE) or "
+    "LimitRTPRIO=20 (for rt) or LimitNICE=-20 (for nice); or set cluster.scheduling to another "
+    "class, the same on all nodes (see `quorumdog check` for what it costs)"
+)
+
+
+class NotPermittedError(Exception):
+    """The configured class cannot be had here; the text has the ways out."""
+
+
+def apply_to_self(scheduling: str) -> None:
+    """Give the calling thread its class. Raises NotPermittedError."""
+    try:
+        if scheduling == "rt":
+            policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK
+            os.sched_setscheduler(0, policy, os.sched_param(GUARDIAN_PRIORITY))
+        elif scheduling == "nice":
+            os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    except PermissionError:
+        raise NotPermittedError(
+            f"scheduling = {scheduling!r} is not permitted: {WAYS_OUT}"
+        ) from None
+
+
+def apply_to_node(pid: int, scheduling: str) -> str:
+    """Give the node process its class, below our own; say what failed."""
+    try:
+        if scheduling == "rt":
+            os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(NODE_PRIORITY))
+        elif scheduling == "nice":
+            os.setpriority(os.PRIO_PROCESS, pid, NICE)
+    except OSError as error:
+        return f"scheduling {scheduling!r} of the node process: {error.strerror}"
+    return ""
+
+
+def apply_to_hook(pid: int, scheduling: str) -> None:
+    """Take our niceness off a hook (SCHED_RR resets itself)."""
+    if scheduling == "nice":
+        try:
+            os.setpriority(os.PRIO_PROCESS, pid, 0)
+        except OSError:
+            return  # it has ended already
+
+
+def lock_memory() -> str:
+    """Keep our pages in memory; say why that is not permitted."""
+    try:
+        libc.mlockall()
+    except OSError as error:
+        return f"{error.strerror}; grant CAP_IPC_LOCK or LimitMEMLOCK=64M"
+    return ""
