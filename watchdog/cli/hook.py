@@ -123,6 +123,7 @@ def _become(argv: list[str], environment: Mapping[str, str], event: str, user: s
     try:
         if user is not None:
             _switch_user(user)
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and exec would keep that
         signal.setitimer(signal.ITIMER_REAL, int(environment["QUORUMDOG_DEADLINE_MS"]) / 1000)
         os.execve(argv[0], argv, dict(environment))
     except (OSError, KeyError) as error:
