@@ -1,0 +1,303 @@
+"""The checkers of every run: what must never be seen, whatever happens. Each is a small object.
+
+Rule: a checker looks from outside at what processes say, save and hold; it decides nothing for
+them.  `never two on` is never excused; a term won twice or an epoch that falls is excused, and
+counted, only in a run that `Excuse` allows: the residuals that election.md 4 documents.
+Promises have checkers of their own, in `promise_checkers`.
+"""
+
+from typing import Protocol
+
+from tests.simulation.guardian_process import GuardianProcess
+from tests.simulation.kernel import Kernel
+from tests.simulation.node_process import NodeProcess
+from tests.simulation.stage import Stage, Violation
+from watchdog import guardian_protocol as protocol
+from watchdog.core import effects as fx
+from watchdog.core.messages import GONE_NO, Beacon, Grant, Release, StateRequest, Tenure, Vote
+from watchdog.instant import elapsed_lo
+
+
+class Watched(Protocol):
+    """A machine as checkers see it."""
+
+    stage: Stage
+    index: int
+    name: str
+    kernel: Kernel
+    node: NodeProcess | None
+    guardian: GuardianProcess | None
+    durable: fx.HardState | None
+
+    @property
+    def is_on(self) -> bool:
+        """The guardian's view."""
+
+    @property
+    def is_serving(self) -> bool:
+        """The clients' view."""
+
+
+class NeverTwoOn:
+    """At no instant do two machines serve the VIP, or are two on (see `kernel` for who counts)."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        stage.watch.held.append(self.look)
+
+    def look(self, _: Watched) -> None:
+        """Somebody holds more than before."""
+        machines = self._stage.machines
+        on = [m.name for m in machines if m.is_on and not m.kernel.exempt]
+        serving = [m.name for m in machines if m.is_serving]
+        if len(on) > 1 or len(serving) > 1:
+            raise Violation("never two on", f"on: {on}, serving the VIP: {serving}")
+
+
+class Excuse:
+    """Whether a term won twice, or an epoch that falls, is a documented residual of this run."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._lost: set[str] = set()
+        self._old_copy = False
+        stage.watch.state_gone.append(self.state_gone)
+
+    def state_gone(self, machine: Watched, how: str) -> None:
+        """A disk was wiped, damaged, or overwritten with an older copy of itself."""
+        if how == "old copy":
+            self._old_copy = True
+        self._lost.add(machine.name)
+
+    def or_raise(self, checker: str, text: str) -> None:
+        """Count it when it is excused; otherwise it is a violation."""
+        stage = self._stage
+        offsets = stage.wall_offsets_ms
+        wrong_walls = max(offsets) != min(offsets)
+        most = 2 * len(self._lost) > len(offsets)
+        if not (self._old_copy or (most and wrong_walls)):
+            raise Violation(checker, text)
+        stage.excused[checker] += 1
+
+
+class OneWinnerPerTerm:
+    """A term is led by one node, ever."""
+
+    def __init__(self, stage: Stage, excuse: Excuse) -> None:
+        self._excuse = excuse
+        self._leader: dict[int, str] = {}
+        stage.watch.sent.setdefault(Beacon, []).append(self.beacon)
+        stage.watch.changed_state.append(self.changed)
+
+    def beacon(self, process: NodeProcess, _: str, beacon: Beacon) -> None:
+        """Who sends beacons leads."""
+        self._leads(beacon.term, process.name)
+
+    def changed(self, process: NodeProcess, change: fx.StateChanged) -> None:
+        """Who says that it is the coordinator leads."""
+        if change.new == "COORDINATOR":
+            self._leads(change.term, process.name)
+
+    def _leads(self, term: int, name: str) -> None:
+        first = self._leader.setdefault(term, name)
+        if first != name:
+            self._leader[term] = name
+            text = f"term {term} is led by {first} and by {name}"
+            self._excuse.or_raise("one winner per term", text)
+
+
+class EpochsRise:
+    """The fencing token of an escalation is above that of every earlier tenure."""
+
+    def __init__(self, stage: Stage, excuse: Excuse) -> None:
+        self._excuse = excuse
+        self._last: tuple[int, str] = (0, "")
+        stage.watch.accepted.append(self.accepted)
+
+    def accepted(self, machine: Watched, claim: protocol.Extend | protocol.Escalate) -> None:
+        """A guardian went on."""
+        if type(claim) is not protocol.Escalate:
+            return
+        last, who = self._last
+        self._last = (claim.epoch, machine.name)
+        if claim.epoch < last or (claim.epoch == last and machine.name != who):
+            text = f"epoch {claim.epoch} of {machine.name} after {last} of {who}"
+            self._excuse.or_raise("epochs only rise", text)
+
+
+class SavedBeforeSaid:
+    """What a VOTE or GRANT relies on is durable on the disk of its sender."""
+
+    def __init__(self, stage: Stage) -> None:
+        stage.watch.sent.setdefault(Vote, []).append(self.vote)
+        stage.watch.sent.setdefault(Grant, []).append(self.grant)
+
+    def vote(self, process: NodeProcess, _: str, vote: Vote) -> None:
+        """VOTE: the term, and the vote for oneself."""
+        record = process.machine.durable
+        if record is None or (record.term, record.voted_for) != (vote.term, process.name):
+            self._fail(process, f"VOTE of term {vote.term}", record)
+
+    def grant(self, process: NodeProcess, _: str, grant: Grant) -> None:
+        """GRANT: the term; of a VOTE also the vote; and a promise of this length."""
+        record = process.machine.durable
+        if record is None or record.term < grant.term:
+            self._fail(process, f"GRANT of term {grant.term}", record)
+        elif grant.is_vote and (record.term, record.voted_for) != (grant.term, grant.tenure.node):
+            self._fail(process, f"GRANT of a vote of term {grant.term}", record)
+        elif record.max_promise_ms < process.settings.timing.promise_ms:
+            self._fail(process, "GRANT of a longer promise", record)
+
+    def _fail(self, process: NodeProcess, what: str, record: fx.HardState | None) -> None:
+        kept = f"term {record.term}, vote {record.voted_for}" if record else "nothing"
+        raise Violation(
+            "grant only after its fsync", f"{process.name} says {what}; durable is {kept}"
+        )
+
+
+class TermNeverFalls:
+    """What a machine has on disk never goes back, unless its disk was touched."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._terms: dict[str, int] = {}
+        stage.watch.saved.append(self.saved)
+        stage.watch.state_gone.append(self.gone)
+
+    def saved(self, machine: Watched, record: fx.HardState) -> None:
+        """A record is durable."""
+        last = self._terms.get(machine.name, 0)
+        if record.term < last:
+            raise Violation("terms only rise", f"{machine.name} saved {record.term} after {last}")
+        self._terms[machine.name] = record.term
+
+    def gone(self, machine: Watched, _: str) -> None:
+        """Somebody touched the disk."""
+        self._terms.pop(machine.name, None)
+
+
+class ReleaseAfterOff:
+    """A RELEASE or will leaves only when its tenure is off, and the tenure never comes back."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._over: dict[bytes, int] = {}
+        stage.watch.sent.setdefault(Release, []).append(self.release)
+        stage.watch.will_sent.append(self.will)
+        stage.watch.accepted.append(self.accepted)
+
+    def release(self, process: NodeProcess, _: str, release: Release) -> None:
+        """A node says that one of its tenures is over."""
+        inc = release.tenure.inc
+        if inc == process.inc:
+            self._ended(self._stage.machines[process.index], inc, release.tenure.no)
+
+    def will(self, machine: Watched, inc: bytes) -> None:
+        """A guardian says that a whole incarnation is over."""
+        if machine.node is not None and machine.node.inc == inc:
+            raise Violation("release only after off", f"will of the living node {machine.name}")
+        self._ended(machine, inc, GONE_NO)
+
+    def _ended(self, machine: Watched, inc: bytes, no: int) -> None:
+        if no <= self._over.get(inc, -1):
+            return  # a repeated copy
+        if machine.is_on or machine.is_serving:
+            raise Violation("release only after off", f"{machine.name} releases and is on")
+        self._over[inc] = no
+
+    def accepted(self, machine: Watched, claim: protocol.Extend | protocol.Escalate) -> None:
+        """A guardian is on, or stays on, for a tenure of its node."""
+        node = machine.node
+        if node is not None and claim.no <= self._over.get(node.inc, -1):
+            raise Violation("release only after off", f"{machine.name}: tenure {claim.no} is back")
+
+
+class OffByHard:
+    """A guardian that runs is off by the hard bound of its tenure."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        stage.watch.went_off.append(self.off)
+
+    def off(self, machine: Watched) -> None:
+        """It says that all is off."""
+        if not machine.kernel.exempt and machine.kernel.was_late(self._stage.heap.now):
+            raise Violation("off by hard", f"{machine.name} was on after its hard bound")
+
+
+class LeaseIsCovered:
+    """A guardian is on only while a quorum granted rounds of this tenure no older than `s`.
+
+    Counted are the grants that reached the node from the process that it knew as current.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._newest: dict[Tenure, dict[str, int]] = {}
+        stage.watch.sent.setdefault(Grant, []).append(self.granted)
+        stage.watch.accepted.append(self.accepted)
+
+    def granted(self, process: NodeProcess, _: str, grant: Grant) -> None:
+        """A voter has promised."""
+        newest = self._newest.setdefault(grant.tenure, {})
+        sent = grant.sent.raw_ns
+        if newest.get(process.name, -1) < sent:
+            newest[process.name] = sent
+
+    def accepted(self, machine: Watched, claim: protocol.Extend | protocol.Escalate) -> None:
+        """A guardian counts its lease from `s`."""
+        node = machine.node
+        if node is None:
+            return
+        newest = self._newest.get(Tenure(node.name, node.inc, claim.no), {})
+        weights = {m.name: m.weight for m in node.settings.members}
+        have = weights[node.name]
+        for name, sent in newest.items():
+            if name in weights and sent >= claim.s.raw_ns:
+                have += weights[name]
+        if 2 * have <= sum(weights.values()):
+            raise Violation(
+                "lease is covered", f"{node.name} counts from {claim.s}, grants: {newest}"
+            )
+
+
+class LostMemoryWaits:
+    """A node without intact state sits out before it recovers, and promises nothing until then."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._blank: dict[str, NodeProcess] = {}
+        stage.watch.process_started.append(self.started)
+        stage.watch.sent.setdefault(Grant, []).append(self.said)
+        stage.watch.sent.setdefault(Vote, []).append(self.said)
+        stage.watch.sent.setdefault(StateRequest, []).append(self.asked)
+        stage.watch.saved.append(self.saved)
+
+    def started(self, process: NodeProcess) -> None:
+        """A process has found its state, or not."""
+        self._blank.pop(process.name, None)
+        if process.loaded.amnesiac:
+            self._blank[process.name] = process
+
+    def saved(self, machine: Watched, record: fx.HardState) -> None:
+        """The first record of a blank node is its recovery."""
+        process = self._blank.get(machine.name)
+        if process is None or record.voted_for is None:
+            return
+        self._sat_out(process, "recovers")
+        del self._blank[machine.name]
+
+    def asked(self, process: NodeProcess, _: str, request: StateRequest) -> None:
+        """A blank node asks for the others' state."""
+        if self._blank.get(process.name) is process:
+            self._sat_out(process, "asks")
+
+    def said(self, process: NodeProcess, _: str, message: Vote | Grant) -> None:
+        """Anybody votes or grants."""
+        if self._blank.get(process.name) is process:
+            text = f"{process.name} has no memory and says {type(message).__name__}"
+            raise Violation("lost memory waits", text)
+
+    def _sat_out(self, process: NodeProcess, what: str) -> None:
+        now = process.machine.clock.read(process.stage.heap.now)
+        if elapsed_lo(now, process.born) < process.settings.timing.promise_ns:
+            text = f"{process.name} {what} before it has sat out a promise"
+            raise Violation("lost memory waits", text)

@@ -1,0 +1,261 @@
+"""The network between the machines: TCP links that stall and break, and datagrams that get lost.
+
+Rule: a link keeps order and loses nothing; a lost segment stalls it for a retransmission timeout
+that doubles, and after TCP_USER_TIMEOUT it is broken.  Each end learns of the end of a link by
+itself: at once when the path is open (FIN, RST), otherwise by its own timeout.
+On top sits an adversary stronger than TCP: single messages may be duplicated or overtaken.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from random import Random
+from typing import Final, Protocol
+
+from tests.simulation.heap import Heap
+from watchdog.instant import MS, SECOND
+
+RTO_NS: Final = 200 * MS
+CONNECT_NS: Final = 3 * MS
+REDIAL_MIN_NS: Final = 200 * MS
+REDIAL_MAX_NS: Final = 5 * SECOND
+QUEUE_MAX: Final = 256
+DELAY_LEAST_NS: Final = 150_000
+DELAY_MOST_NS: Final = 2 * MS
+
+
+class Process(Protocol):
+    """What the network needs to know of a node process."""
+
+    index: int
+    name: str
+    alive: bool
+    frozen: bool
+    links: dict[int, "Link"]
+    user_timeout_ns: int
+
+    def link_opened(self, link: "Link", peer: int) -> None:
+        """A link to machine `peer` is up."""
+
+    def link_closed(self, link: "Link", peer: int, why: str) -> None:
+        """The link ended, as seen from this end."""
+
+    def arrived(self, link: "Link", peer: int, payload: bytes) -> None:
+        """A frame came in."""
+
+    def will_arrived(self, peer: str, inc: bytes) -> None:
+        """A datagram with the will of an incarnation came in."""
+
+
+class Lane:
+    """One direction of a link."""
+
+    __slots__ = ("doubted", "last", "queue", "rto", "sink", "source")
+
+    def __init__(self, source: Process, sink: Process) -> None:
+        self.source = source
+        self.sink = sink
+        self.queue: deque[tuple[int, bytes]] = deque()
+        self.last = 0
+        self.rto = RTO_NS
+        self.doubted = False
+        """Whether something was sent that cannot be acknowledged at present."""
+
+
+class Link:
+    """One TCP connection between two processes."""
+
+    __slots__ = ("incs", "lanes", "open_at", "said")
+
+    def __init__(self, dialler: Process, other: Process) -> None:
+        self.lanes = {
+            dialler.index: Lane(dialler, other),
+            other.index: Lane(other, dialler),
+        }
+        self.open_at = {dialler.index, other.index}
+        self.incs: dict[int, bytes] = {}
+        """The incarnation that each machine's HELLO named on this link."""
+
+    def peer_of(self, index: int) -> Process:
+        """The process at the other end, as seen from machine `index`."""
+        return self.lanes[index].sink
+
+
+class Network:
+    """All paths between machines, and what is wrong with them at present."""
+
+    def __init__(self, heap: Heap, rng: Random, size: int) -> None:
+        self._heap = heap
+        self._rng = rng
+        self.up = [[True] * size for _ in range(size)]
+        self.loss = 0.0
+        self.duplication = 0.0
+        self.reordering = 0.0
+        self.stall = 0.0
+        """Chance that a message, and everything behind it, is late by up to seconds."""
+        self.stall_ns = 500 * MS
+
+    # --- paths
+
+    def heal(self) -> None:
+        """Open all paths and send the adversary away."""
+        for row in self.up:
+            row[:] = [True] * len(row)
+        self.loss = self.duplication = self.reordering = self.stall = 0.0
+
+    def cut(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Close these one-way paths."""
+        for source, sink in pairs:
+            self.up[source][sink] = False
+
+    def isolate(self, index: int, *, out: bool = True, into: bool = True) -> None:
+        """Cut one machine off, one way or both."""
+        for other in range(len(self.up)):
+            if other != index:
+                self.up[index][other] &= not out
+                self.up[other][index] &= not into
+
+    def restore(self, index: int) -> None:
+        """Open every path from and to one machine."""
+        for other in range(len(self.up)):
+            self.up[index][other] = self.up[other][index] = True
+
+    def _is_open(self, a: int, b: int) -> bool:
+        return self.up[a][b] and self.up[b][a]
+
+    def delay(self) -> int:
+        """How long one message takes on a good path."""
+        late = int(self._rng.expovariate(2.5e-6))
+        return DELAY_LEAST_NS + min(late, DELAY_MOST_NS - DELAY_LEAST_NS)
+
+    # --- links
+
+    def dial(self, dialler: Process, other: Process | None) -> None:
+        """Try to connect; both ends learn of it when it worked, nobody when it did not."""
+        if other is None or not (dialler.alive and other.alive) or other.frozen:
+            return
+        lost = self.loss and self._rng.random() < 1 - (1 - self.loss) ** 4
+        if lost or not self._is_open(dialler.index, other.index):
+            return
+        self._heap.after(CONNECT_NS + self.delay(), self._connected, dialler, other)
+
+    def _connected(self, dialler: Process, other: Process) -> None:
+        if not (dialler.alive and other.alive) or dialler.frozen or other.frozen:
+            return
+        if not self._is_open(dialler.index, other.index):
+            return
+        ours, theirs = dialler.links.get(other.index), other.links.get(dialler.index)
+        if ours is not None and ours is theirs:
+            return
+        for process, link in ((dialler, ours), (other, theirs)):
+            if link is not None:
+                self.close(process, link, "replaced by a newer connection")
+        link = Link(dialler, other)
+        other.link_opened(link, dialler.index)
+        dialler.link_opened(link, other.index)
+
+    def close(self, process: Process, link: Link, why: str) -> None:
+        """End `link` at the end of `process`, which is told; the other end if the path is open."""
+        if process.index not in link.open_at:
+            return
+        link.open_at.discard(process.index)
+        lane = link.lanes[process.index]
+        lane.queue.clear()
+        other = lane.sink
+        if process.alive:
+            process.link_closed(link, other.index, why)
+        if self.up[process.index][other.index]:
+            self._heap.after(self.delay(), self._reset, other, link)
+
+    def _reset(self, process: Process, link: Link) -> None:
+        self.close(process, link, "closed by the peer")
+
+    def died(self, process: Process) -> None:
+        """A process is gone: its kernel says so on every link, where it can."""
+        for link in list(process.links.values()):
+            self.close(process, link, "")
+        process.links.clear()
+
+    def vanished(self, process: Process) -> None:
+        """The power went: nobody says anything."""
+        for link in process.links.values():
+            link.open_at.discard(process.index)
+        process.links.clear()
+
+    def send(self, process: Process, link: Link, payload: bytes) -> None:
+        """Put a frame on the link."""
+        lane = link.lanes[process.index]
+        source, sink = process.index, lane.sink.index
+        now = self._heap.now
+        if lane.queue:
+            lane.queue.append((now, payload))
+            if len(lane.queue) > QUEUE_MAX:
+                lane.queue.popleft()
+            return
+        if not self.up[source][sink] or (self.loss and self._rng.random() < self.loss):
+            lane.queue.append((now, payload))
+            lane.rto = RTO_NS
+            self._heap.after(RTO_NS, self._retransmit, link, lane)
+            return
+        if not self.up[sink][source] and not lane.doubted:
+            lane.doubted = True
+            self._heap.after(process.user_timeout_ns, self._doubt, link, lane)
+        self._launch(link, lane, payload)
+
+    def _launch(self, link: Link, lane: Lane, payload: bytes) -> None:
+        heap, rng = self._heap, self._rng
+        when = heap.now + self.delay()
+        if self.stall and rng.random() < self.stall:
+            when += int(rng.expovariate(1 / self.stall_ns))
+        if self.duplication and rng.random() < self.duplication:
+            heap.at(when + int(rng.expovariate(1 / (300 * MS))), self._arrive, link, lane, payload)
+        if self.reordering and rng.random() < self.reordering and link.incs:
+            heap.at(when + int(rng.expovariate(1 / (20 * MS))), self._arrive, link, lane, payload)
+            return
+        if when <= lane.last:
+            when = lane.last + 1
+        lane.last = when
+        heap.at(when, self._arrive, link, lane, payload)
+
+    def _arrive(self, link: Link, lane: Lane, payload: bytes) -> None:
+        sink = lane.sink
+        if sink.index in link.open_at:
+            sink.arrived(link, lane.source.index, payload)
+        elif self.up[sink.index][lane.source.index]:
+            self._heap.after(self.delay(), self._reset, lane.source, link)
+
+    def _retransmit(self, link: Link, lane: Lane) -> None:
+        source, queue = lane.source, lane.queue
+        if not queue or source.index not in link.open_at:
+            return
+        if self._heap.now - queue[0][0] > source.user_timeout_ns:
+            self.close(source, link, "no acknowledgement for TCP_USER_TIMEOUT")
+            return
+        lost = self.loss and self._rng.random() < self.loss
+        if lost or not self._is_open(source.index, lane.sink.index):
+            lane.rto *= 2
+            self._heap.after(lane.rto, self._retransmit, link, lane)
+            return
+        while queue:
+            self._launch(link, lane, queue.popleft()[1])
+
+    def _doubt(self, link: Link, lane: Lane) -> None:
+        lane.doubted = False
+        source = lane.source
+        if source.index in link.open_at and not self.up[lane.sink.index][source.index]:
+            self.close(source, link, "no acknowledgement for TCP_USER_TIMEOUT")
+
+    # --- datagrams
+
+    def send_will(self, source: int, name: str, inc: bytes, sink: Process | None) -> None:
+        """One UDP copy of a will: lost, late or doubled like any datagram."""
+        if sink is None or not self.up[source][sink.index]:
+            return
+        for _ in range(2 if self._rng.random() < self.duplication else 1):
+            if self._rng.random() < self.loss:
+                continue
+            late = int(self._rng.expovariate(1 / SECOND)) if self._rng.random() < self.stall else 0
+            self._heap.after(self.delay() + late, self._will, sink, name, inc)
+
+    def _will(self, sink: Process, name: str, inc: bytes) -> None:
+        if sink.alive:
+            sink.will_arrived(name, inc)

@@ -1,0 +1,125 @@
+"""Many seeds: each is one world, run to its end or to its first violation, on several processes.
+
+Rule: a seed's outcome depends on nothing but the seed and what the command line fixed; workers take
+seeds one by one and hand back plain data.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+from tests.simulation.mix import draw, name_of
+from tests.simulation.stage import Violation
+from tests.simulation.world import World
+from watchdog.instant import SECOND
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of one seed."""
+
+    seed: int
+    cluster: str
+    simulated_ns: int = 0
+    cpu_s: float = 0.0
+    crc: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    escalations: int = 0
+    steps: int = 0
+    liveness: tuple[int, ...] = ()
+    """Time from healing to a coordinator that serves, in ns, of each check."""
+    excused: Counter[str] = field(default_factory=Counter)
+    checker: str = ""
+    text: str = ""
+    """Checker and text of the violation; empty when there was none."""
+
+
+Log = Callable[[str, str, str], None]
+
+
+def run_seed(
+    seed: int,
+    profile: str | None = None,
+    topology: str | None = None,
+    log: Callable[[World], Log] | None = None,
+) -> Outcome:
+    """Run one seed to its end, or to its first violation."""
+    mix = draw(seed, profile=profile, topology=topology)
+    world = World(mix)
+    if log is not None:
+        world.stage.log = log(world)
+    outcome = Outcome(seed, f"{name_of(mix.profile, has_hook=mix.has_hook)} {mix.topology}")
+    started = time.process_time()
+    try:
+        world.run()
+    except Violation as violation:
+        outcome.checker, outcome.text = violation.checker, violation.text
+    stage = world.stage
+    outcome.cpu_s = time.process_time() - started
+    outcome.simulated_ns = world.heap.now
+    outcome.crc = stage.crc
+    outcome.faults = stage.faults
+    outcome.escalations = stage.escalations
+    outcome.steps = stage.steps
+    outcome.liveness = tuple(world.live_after_ns)
+    outcome.excused = stage.excused
+    return outcome
+
+
+def run_many(
+    seeds: Iterable[int],
+    *,
+    jobs: int,
+    profile: str | None = None,
+    topology: str | None = None,
+) -> Iterator[Outcome]:
+    """Run seeds in order of completion on `jobs` processes (1: in this one)."""
+    run = partial(run_seed, profile=profile, topology=topology)
+    if jobs == 1:
+        yield from map(run, seeds)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(run, seeds, chunksize=4)
+
+
+@dataclass(slots=True)
+class Total:
+    """The sum of many outcomes."""
+
+    seeds: int = 0
+    simulated_ns: int = 0
+    cpu_s: float = 0.0
+    escalations: int = 0
+    steps: int = 0
+    liveness: list[int] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
+    excused: Counter[str] = field(default_factory=Counter)
+    clusters: Counter[str] = field(default_factory=Counter)
+    failed: list[Outcome] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one more."""
+        self.seeds += 1
+        self.simulated_ns += outcome.simulated_ns
+        self.cpu_s += outcome.cpu_s
+        self.escalations += outcome.escalations
+        self.steps += outcome.steps
+        self.liveness += outcome.liveness
+        self.faults += outcome.faults
+        self.excused += outcome.excused
+        self.clusters[outcome.cluster] += 1
+        if outcome.checker:
+            self.failed.append(outcome)
+
+    @property
+    def hours(self) -> float:
+        """Cluster-hours simulated."""
+        return self.simulated_ns / SECOND / 3600
+
+    @property
+    def rate(self) -> float:
+        """Cluster-seconds per CPU-second."""
+        return self.simulated_ns / SECOND / max(self.cpu_s, 1e-9)
