@@ -49,7 +49,9 @@ def exit_code(body: dict[str, Any]) -> int:
         return 2
     is_whole = all(row["reachable"] for row in body["nodes"])
     is_led = body["coordinator"] is not None
-    return 0 if is_whole and is_led and not body["alarms"] and not body["amnesiac"] else 1
+    has_alarms = any(row["alarms"] for row in body["nodes"])
+    is_intact = body["memory"] == "intact"
+    return 0 if is_whole and is_led and is_intact and not has_alarms else 1
 
 
 def render(body: dict[str, Any], width: int = WIDTH) -> str:
@@ -101,6 +103,8 @@ def _footer(body: dict[str, Any]) -> Iterator[str]:
     lease = body["lease_left_ms"]
     lease_text = "" if lease is None else f"; lease left {lease} ms"
     yield f"quorum {quorum['have']}/{quorum['need']} needed{lost}{lease_text}; {_machine(body)}"
+    if body["memory"] != "intact":
+        yield f"memory: {body['memory']}"
     if body["waiting_for"]:
         missing = ", ".join(body["waiting_for"])
         yield f"waiting for: {missing} (or, once and on purpose: `quorumdog form`)"

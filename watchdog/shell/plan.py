@@ -88,6 +88,8 @@ class NodePlan:
     pki: Pki | None
     vips: tuple[VipPlan, ...]
     record: Path | None
+    notices: tuple[str, ...] = ()
+    """What `run` found that should stay in `status` (such as a membership that is not obeyed)."""
 
     @property
     def peers(self) -> tuple[PlanMember, ...]:
@@ -160,6 +162,7 @@ def parse(text: str | bytes) -> NodePlan:
         pki=_pki(plan["pki"]),
         vips=tuple(_vip(vip) for vip in plan["vips"]),
         record=_optional_path(part["record"]),
+        notices=tuple(part.get("notices", ())),
     )
 
 

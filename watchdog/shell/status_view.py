@@ -5,9 +5,10 @@ clock.  Fields are only ever added (`schema` says which meaning they have).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
+from watchdog.shell.moves import Move
 from watchdog.shell.plan import NodePlan
 
 SCHEMA: Final = 1
@@ -18,34 +19,18 @@ class Surroundings:
     """What the shell knows at the moment of the question."""
 
     links: Mapping[str, Mapping[str, Any]]
-    """`Peers.stats()`: peer name -> address, rtt_ms, why it is not reachable."""
+    """`Peers.stats()`: peer name -> connected, rtt_ms, error, ..."""
     refusals: Mapping[str, Mapping[str, Any]]
     scheduling: str
     """The class that the process really has."""
     warnings: Sequence[str] = ()
 
 
-@dataclass(slots=True)
-class LastMove:
-    """Remembers when the core's last move was first seen, as people read time."""
-
-    _move: Mapping[str, Any] | None = None
-    _at: str = field(default="")
-
-    def seen(self, move: Mapping[str, Any] | None, at: str) -> dict[str, Any] | None:
-        """`move` with the `at` of its first sight; `at` is the present moment."""
-        if move is None:
-            return None
-        if move != self._move:
-            self._move, self._at = dict(move), at
-        return {**move, "at": self._at}
-
-
 def view(
     plan: NodePlan,
     core: Mapping[str, Any],
     around: Surroundings,
-    last_move: Mapping[str, Any] | None,
+    move: Move | None,
 ) -> dict[str, object]:
     """The body of a `status` reply (docs/ipc.md); `core` is Node.status()."""
     rows = {row["name"]: row for row in core["nodes"]}
@@ -62,7 +47,10 @@ def view(
         "epoch": core["epoch"],
         "lease_left_ms": core["lease_left_ms"],
         "escalated": is_on,
-        "amnesiac": core["amnesiac"],
+        "memory": core["memory"],
+        "sitout_left_ms": core["sitout_left_ms"],
+        "unfit": core["unfit"],
+        "uplink": core["uplink"],
         "waiting_for": core["waiting_for"],
         "nodes": [
             _node(plan, number, rows[member.name], around)
@@ -72,7 +60,7 @@ def view(
             {"name": vip.name, "address": f"{vip.address}/{vip.prefix}", "held": is_on}
             for vip in plan.vips
         ],
-        "last_move": last_move,
+        "last_move": None if move is None else _move(move),
         "gate": "none",
         "scheduling": around.scheduling,
         "refusals": {kind: dict(count) for kind, count in around.refusals.items()},
@@ -84,11 +72,21 @@ def view(
 def warnings(plan: NodePlan, core: Mapping[str, Any], around: Surroundings) -> list[str]:
     """Everything that somebody should look at, as sentences."""
     found = [f"{name}: {text}" for name, text in core["alarms"]]
+    for row in core["nodes"]:
+        if row["name"] != plan.node and row["alarms"]:
+            found.append(f"{row['name']} has alarms: {', '.join(row['alarms'])}")
+        if row.get("config_differs"):
+            groups = ", ".join(row["config_differs"])
+            found.append(f"{row['name']} has another configuration in: {groups}")
     if around.scheduling != plan.scheduling:
         found.append(
             f"scheduling class is {around.scheduling}, the configuration says {plan.scheduling}"
         )
     return [*found, *around.warnings]
+
+
+def _move(move: Move) -> dict[str, str | None]:
+    return {"from": move.giver, "to": move.taker, "at": move.at, "reason": move.reason}
 
 
 def _node(
@@ -98,20 +96,23 @@ def _node(
     link = around.links.get(member.name, {})
     reachable = bool(row["reachable"])
     heard_ms = row["last_heard_ms"]
-    # The core says why a member does not count; the connection knows better why it is silent.
-    reason = row["reason"] if reachable else link.get("why") or row["reason"]
+    is_local = member.name == plan.node
+    # The core says why a member does not count; without a link that is why there is none.
+    error = "" if link.get("connected", True) else link["error"]
     return {
         "name": member.name,
         "id": number,
         "address": member.address,
         "port": member.port,
         "state": row["state"],
-        "role": "witness" if member.witness else "member",
+        "role": row["role"],
         "priority": row["priority"],
         "eligible": row["eligible"],
         "reachable": reachable,
-        "last_heard_s": None if heard_ms is None else round(heard_ms / 1000, 1),
+        "healthy": row["healthy"],
+        "last_heard_s": None if is_local or heard_ms is None else round(heard_ms / 1000, 1),
         "rtt_ms": link.get("rtt_ms"),
         "checks": {},
-        "reason": reason,
+        "reason": error or row["reason"],
+        "alarms": row["alarms"],
     }

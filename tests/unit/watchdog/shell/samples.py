@@ -71,18 +71,24 @@ def core_status() -> dict[str, Any]:
             {
                 "name": name,
                 "state": "STANDBY" if number else "COORDINATOR",
-                "role": "member",
+                "role": ("coordinator", "member", "witness")[number],
+                "weight": 1,
+                "healthy": True,
                 "priority": 3 - number,
                 "eligible": number < 2,
                 "reachable": True,
                 "last_heard_ms": 10 * number,
+                "term": 7,
                 "reason": "",
+                "alarms": [],
             }
             for number, name in enumerate(("alpha", "beta", "gamma"))
         ],
-        "amnesiac": False,
+        "sitout_left_ms": 0,
+        "memory": "intact",
+        "unfit": "",
+        "uplink": "",
         "waiting_for": [],
         "alarms": [],
-        "last_move": None,
         "escalated": True,
     }

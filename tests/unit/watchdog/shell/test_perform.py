@@ -31,6 +31,10 @@ class World:
         """As Storage."""
         self.done.append(("save", ticket, record))
 
+    def resigned(self, reason: str) -> None:
+        """As Moves."""
+        self.done.append(("resigned", reason))
+
     def answer(self, rid: int, ok: bool, text: str) -> None:
         """As Control."""
         self.done.append(("answer", rid, ok, text))
@@ -72,6 +76,7 @@ class Stage:
             disk=self.world,
             guard=Guard(self.world),
             desk=self.world,
+            history=self.world,
             log=self.log,
             will=WILL,
             epoch=lambda: 77,
@@ -150,3 +155,9 @@ def test_exit_is_remembered_with_its_code(stage: Stage) -> None:
     assert stage.performer.exit_code is None
     stage.performer.perform(effects.Exit(0, "stopped"))
     assert stage.performer.exit_code == 0
+
+
+def test_own_resignation_is_remembered_for_the_last_move(stage: Stage) -> None:
+    """Only the node that resigns knows the operator's reason."""
+    stage.performer.perform(effects.Note("resigns", (("reason", "switchover"), ("term", "7"))))
+    assert stage.world.done == [("resigned", "switchover")]

@@ -3,10 +3,18 @@
 from typing import Any
 
 from tests.unit.watchdog.shell.samples import core_status, plan
-from watchdog.shell.status_view import LastMove, Surroundings, view, warnings
+from watchdog.shell.moves import Move
+from watchdog.shell.status_view import Surroundings, view, warnings
 
 AROUND = Surroundings(
-    links={"beta": {"rtt_ms": 0.4, "why": "connection refused by 10.0.0.12:9000"}},
+    links={
+        "beta": {
+            "connected": False,
+            "rtt_ms": 0.4,
+            "error": "connection refused by 10.0.0.12:9000",
+        },
+        "gamma": {"connected": True, "rtt_ms": 0.2, "error": "closed by the peer"},
+    },
     refusals={"wrong_key": {"count": 2, "last_address": "10.0.0.99"}},
     scheduling="rt",
 )
@@ -17,13 +25,14 @@ def test_reply_has_every_field_that_is_documented() -> None:
     body = view(plan(), core_status(), AROUND, None)
     assert set(body) == {
         "schema", "cluster", "local", "state", "phase", "quorum", "coordinator", "term", "epoch",
-        "lease_left_ms", "escalated", "amnesiac", "waiting_for", "nodes", "vips", "last_move",
-        "gate", "scheduling", "refusals", "alarms", "warnings",
+        "lease_left_ms", "escalated", "memory", "waiting_for", "sitout_left_ms",
+        "unfit", "uplink", "nodes", "vips", "last_move", "gate", "scheduling",
+        "refusals", "alarms", "warnings",
     }  # fmt: skip
     rows: Any = body["nodes"]
     assert set(rows[0]) == {
         "name", "id", "address", "port", "state", "role", "priority", "eligible", "reachable",
-        "last_heard_s", "rtt_ms", "checks", "reason",
+        "last_heard_s", "rtt_ms", "checks", "reason", "alarms", "healthy",
     }  # fmt: skip
     assert body["schema"] == 1
 
@@ -34,7 +43,7 @@ def test_nodes_keep_the_order_of_the_file_and_get_their_numbers() -> None:
     core["nodes"].reverse()
     rows: Any = view(plan(), core, AROUND, None)["nodes"]
     assert [(row["id"], row["name"], row["role"]) for row in rows] == [
-        (0, "alpha", "member"),
+        (0, "alpha", "coordinator"),
         (1, "beta", "member"),
         (2, "gamma", "witness"),
     ]
@@ -62,19 +71,23 @@ def test_vips_are_held_by_an_escalated_node_only() -> None:
 def test_alarms_and_a_wrong_scheduling_class_become_warnings() -> None:
     """Whatever an operator should look at is in one list of sentences."""
     core = core_status() | {"alarms": [["SPLIT_BRAIN", "two leaders met"]]}
+    core["nodes"][1] |= {"alarms": ["STORAGE_BAD"], "config_differs": ["timing", "vip"]}
     around = Surroundings({}, {}, "normal", ["running as root"])
     assert warnings(plan(), core, around) == [
         "SPLIT_BRAIN: two leaders met",
+        "beta has alarms: STORAGE_BAD",
+        "beta has another configuration in: timing, vip",
         "scheduling class is normal, the configuration says rt",
         "running as root",
     ]
 
 
-def test_last_move_keeps_the_moment_in_which_it_was_first_seen() -> None:
-    """The core has no wall clock; later looks must not move the time."""
-    moves = LastMove()
-    move = {"from": "alpha", "to": "beta", "reason": "switchover"}
-    assert moves.seen(None, "1") is None
-    assert moves.seen(move, "2") == {**move, "at": "2"}
-    assert moves.seen(dict(move), "3") == {**move, "at": "2"}
-    assert moves.seen(move | {"to": "gamma"}, "4") == {**move, "to": "gamma", "at": "4"}
+def test_last_move_is_shown_with_its_four_facts() -> None:
+    """From, to, when and why: what everybody asks after a failover."""
+    body = view(plan(), core_status(), AROUND, Move("beta", "alpha", "2026-01-02", "switchover"))
+    assert body["last_move"] == {
+        "from": "beta",
+        "to": "alpha",
+        "at": "2026-01-02",
+        "reason": "switchover",
+    }

@@ -1,0 +1,50 @@
+"""A move is a change of coordinator, seen once, with the best reason that this node knows."""
+
+from typing import Any
+
+from tests.unit.watchdog.shell.samples import core_status
+from watchdog.shell.moves import Move, Moves
+
+
+def led_by(name: str | None, **reasons: str) -> dict[str, Any]:
+    """Return a core status with this coordinator and these lost members."""
+    core = core_status() | {"coordinator": name}
+    for row in core["nodes"]:
+        row["reason"] = reasons.get(row["name"], "")
+    return core
+
+
+def test_first_coordinator_is_a_move_from_nobody() -> None:
+    """A process that has just started cannot know who led before."""
+    moves = Moves()
+    assert moves.look(led_by(None), "1") is None
+    assert moves.look(led_by("alpha"), "2") == Move(None, "alpha", "2", "first seen")
+
+
+def test_time_without_a_coordinator_is_no_move() -> None:
+    """It is part of the move that follows; a coordinator that comes back did not move."""
+    moves = Moves()
+    moves.look(led_by("alpha"), "1")
+    assert moves.look(led_by(None), "2") is None
+    assert moves.look(led_by("alpha"), "3") is None
+    assert moves.last == Move(None, "alpha", "1", "first seen")
+
+
+def test_own_resignation_gives_the_reason_once() -> None:
+    """The next move must not inherit it."""
+    moves = Moves()
+    moves.look(led_by("alpha"), "1")
+    moves.resigned("switchover: kernel update")
+    assert moves.look(led_by("beta"), "2") == Move(
+        "alpha", "beta", "2", "switchover: kernel update"
+    )
+    assert moves.look(led_by("alpha"), "3") == Move("beta", "alpha", "3", "beta handed over")
+
+
+def test_lost_coordinator_is_the_reason_as_far_as_it_was_seen() -> None:
+    """A bystander knows why it stopped to hear the old one."""
+    moves = Moves()
+    moves.look(led_by("beta"), "1")
+    move = moves.look(led_by("alpha", beta="connection closed"), "2")
+    assert move is not None
+    assert move.reason == "beta is lost: connection closed"

@@ -1,0 +1,82 @@
+"""`python -I -m watchdog.shell`: the node process, started by the guardian and by nobody else.
+
+It gets a socketpair to the guardian, the plan and the authkey as descriptors.  Every way out is a
+log line and an exit code: 0 stopped as asked, 1 anything else (the guardian has gone off by then).
+"""
+
+import argparse
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import sys
+import traceback
+from typing import Final, NoReturn
+
+from watchdog.shell import plan as plans
+from watchdog.shell.daemon import START_FAULTS, Daemon, Means
+from watchdog.shell.log import Log
+from watchdog.shell.secret import Secret
+
+PLAN_SIZE_MAX: Final = 1 << 20
+KEY_SIZE_MAX: Final = 4096
+TRACEBACK_SIZE_MAX: Final = 1900
+EXIT_FAULT: Final = 1
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def main() -> int:
+    """Run the node process; its exit code."""
+    if sys.flags.optimize:
+        refuse("python -O removes the checks that keep two nodes from being on: start without it")
+    parser = argparse.ArgumentParser(prog="watchdog.shell", description=__doc__)
+    for name in ("guard", "plan", "key"):
+        parser.add_argument(f"--{name}-fd", type=int, required=True)
+    options = parser.parse_args()
+    die_with_the_guardian()
+    plan = plans.parse(read(options.plan_fd, PLAN_SIZE_MAX))
+    log = Log(plan.node, as_json=plan.log_json)
+    try:
+        guard = socket.socket(fileno=options.guard_fd)
+        return serve(Means(plan, Secret(read(options.key_fd, KEY_SIZE_MAX)), guard), log)
+    finally:
+        log.close()
+
+
+def serve(means: Means, log: Log) -> int:
+    """Run the daemon; what it raises becomes a log line, because nobody else would say it."""
+    try:
+        return asyncio.run(Daemon(means, log).run())
+    except START_FAULTS as fault:
+        why = str(fault)
+        event = "cannot_start"
+    except Exception as error:  # noqa: BLE001 the edge: a crash is said, and ends the process
+        why = "".join(traceback.format_exception(error))[-TRACEBACK_SIZE_MAX:]
+        event = "crashed"
+    log.error(event, why=why)
+    return EXIT_FAULT
+
+
+def die_with_the_guardian() -> None:
+    """Ask the kernel to kill us when the guardian dies; nobody else could enforce our deadline."""
+    guardian = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != guardian:
+        refuse("the guardian died while this process started")
+
+
+def read(descriptor: int, size_max: int) -> bytes:
+    """What an inherited memory file holds; its offset is shared with other processes, so unused."""
+    data = os.pread(descriptor, size_max, 0)
+    os.close(descriptor)
+    return data
+
+
+def refuse(why: str) -> NoReturn:
+    """Say why this cannot run, and end."""
+    raise SystemExit(f"watchdog.shell: {why}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

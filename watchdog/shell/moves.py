@@ -1,0 +1,50 @@
+"""Notices when the coordinator changes, so that `status` can say what moved last, when and why.
+
+The core knows only the present; people ask for the past.  A node can name the reason only as far
+as it saw it: its own resignation, or why it stopped to hear the other.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """`giver` is None for the first coordinator that this process saw."""
+
+    giver: str | None
+    taker: str
+    at: str
+    reason: str
+
+
+class Moves:
+    """Remembers the last move; `last` is None until there is one."""
+
+    def __init__(self) -> None:
+        self._coordinator: str | None = None
+        self._resigned_for = ""
+        self.last: Move | None = None
+
+    def resigned(self, reason: str) -> None:
+        """This node gives the place up, for `reason`."""
+        self._resigned_for = reason
+
+    def look(self, core: Mapping[str, Any], at: str) -> Move | None:
+        """The move that `core` (Node.status()) shows for the first time; `at` is now, as text."""
+        taker, giver = core["coordinator"], self._coordinator
+        if taker is None or taker == giver:
+            return None
+        self._coordinator = taker
+        self.last = Move(giver, taker, at, self._reason(core, giver))
+        self._resigned_for = ""
+        return self.last
+
+    def _reason(self, core: Mapping[str, Any], giver: str | None) -> str:
+        if giver is None:
+            return "first seen"
+        if self._resigned_for:
+            return self._resigned_for
+        lost = next((row["reason"] for row in core["nodes"] if row["name"] == giver), "")
+        return f"{giver} is lost: {lost}" if lost else f"{giver} handed over"
