@@ -9,9 +9,9 @@ from watchdog.shell.plan import NodePlan, parse
 CLUSTER_ID = "7f9c1f3f5f0b1b51d9d0e1f1d31b8f52a9cf0dd4a4b2ec6ac2e7d14f4be1a3c5"
 
 
-def plan_json(node: str, names: Sequence[str], port: int) -> dict[str, Any]:
-    """The PLAN of `node` among `names`, which have the addresses 127.0.0.1, 127.0.0.2, ..."""
-    members = [
+def member_rows(names: Sequence[str], port: int) -> list[dict[str, Any]]:
+    """The members' table: addresses 127.0.0.1, 127.0.0.2, ... and falling priorities."""
+    return [
         {
             "name": name,
             "address": f"127.0.0.{number}",
@@ -23,7 +23,35 @@ def plan_json(node: str, names: Sequence[str], port: int) -> dict[str, Any]:
         }
         for number, name in enumerate(names, start=1)
     ]
+
+
+def node_part(node: str, names: Sequence[str], port: int) -> dict[str, Any]:
+    """The part of the PLAN for the node process; a stranger to the table gets 127.0.0.9."""
+    members = member_rows(names, port)
     address = next((str(row["address"]) for row in members if row["name"] == node), "127.0.0.9")
+    return {
+        "listen": address,
+        "address": address,
+        "tie_breaker": None,
+        "failback": False,
+        "digest": "ab" * 32,
+        "members": members,
+        "config_digests": {"timing": "00" * 8, "cluster": "11" * 8},
+        "accept_membership": False,
+        "ipc": {
+            "path": f"/run/quorumdog/.s.PGPOOLWD_CMD.{port}",
+            "group": None,
+            "admin_uids": [],
+            "report_uids": [1000],
+            "authkey_file": None,
+        },
+        "record": None,
+    }
+
+
+def plan_json(node: str, names: Sequence[str], port: int) -> dict[str, Any]:
+    """The PLAN of `node` among `names`."""
+    vip = {"name": "db", "address": "10.0.0.100", "prefix": 24, "family": 4, "interface": "eth0"}
     return {
         "schema": 1,
         "node": node,
@@ -40,35 +68,10 @@ def plan_json(node: str, names: Sequence[str], port: int) -> dict[str, Any]:
         "port": port,
         "authkey_file": "/etc/quorumdog/authkey",
         "pki": None,
-        "vips": [
-            {
-                "name": "db",
-                "address": "10.0.0.100",
-                "prefix": 24,
-                "family": 4,
-                "interface": "eth0",
-            }
-        ],
+        "vips": [vip],
         "hooks": {"escalation": None, "de_escalation": None, "state_change": None},
         "timing_ms": TIMING_MS,
-        "node_process": {
-            "listen": address,
-            "address": address,
-            "tie_breaker": None,
-            "failback": False,
-            "digest": "ab" * 32,
-            "members": members,
-            "config_digests": {"timing": "00" * 8, "cluster": "11" * 8},
-            "accept_membership": False,
-            "ipc": {
-                "path": f"/run/quorumdog/.s.PGPOOLWD_CMD.{port}",
-                "group": None,
-                "admin_uids": [],
-                "report_uids": [1000],
-                "authkey_file": None,
-            },
-            "record": None,
-        },
+        "node_process": node_part(node, names, port),
     }
 
 

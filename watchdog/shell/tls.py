@@ -12,7 +12,8 @@ from watchdog.shell.refusals import Refusal
 
 READ_SIZE: Final = 16_384
 """The most that one TLS record carries."""
-_HANDSHAKE_RECORD: Final = 0x16
+_TLS_RECORDS: Final = {0x15, 0x16}
+"""First bytes of an alert and of a handshake."""
 
 # X.509 verify results that mean "not signed by the key that we derive from our authkey".
 _OTHER_CA: Final = frozenset({2, 7, 18, 19, 20, 21})
@@ -58,7 +59,7 @@ def fault_of(error: ssl.SSLError, first_byte: int | None, *, is_up: bool) -> Tls
     reason = error.reason or "unknown error"
     known = _KINDS.get(reason)
     # Only TLS can be of the wrong version: plain text is reported as a version by OpenSSL, too.
-    if known is not None and (is_up or first_byte == _HANDSHAKE_RECORD):
+    if known is not None and (is_up or first_byte in _TLS_RECORDS):
         prefix = "certificate: " if known[0] in _CERTIFICATE_KINDS else ""
         return TlsFaultError(known[0], prefix + known[1])
     text = f"TLS: {reason.lower().replace('_', ' ')}"
@@ -135,11 +136,14 @@ class Channel:
         parts: list[bytes] = []
         while self._incoming.pending or self._tls.pending():
             try:
-                parts.append(self._tls.read(READ_SIZE))
+                part = self._tls.read(READ_SIZE)
             except ssl.SSLWantReadError:
                 break
-            except ssl.SSLZeroReturnError as error:
-                raise TlsEndedError from error
             except ssl.SSLError as error:
                 raise fault_of(error, self._first_byte, is_up=True) from error
+            if not part:  # close_notify: what came before it is still delivered; FIN follows
+                if not parts:
+                    raise TlsEndedError
+                break
+            parts.append(part)
         return b"".join(parts)
