@@ -9,6 +9,7 @@ disks do not tear.  Pure, stdlib only: the node and the guardian each have such 
 
 import hashlib
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -71,7 +72,10 @@ def offset(slot: int) -> int:
 
 
 def encode(seq: int, payload: bytes, cluster_id: bytes, node: str) -> bytes:
-    """The SLOT_SIZE bytes to be written at `offset(slot)`; what does not fit is a bug."""
+    """The SLOT_SIZE bytes to be written at `offset(slot)`; what does not fit is a bug.
+
+    `seq` is 1 for the first record of a file and rises with every other.
+    """
     name = node.encode("ascii")
     assert len(cluster_id) == 32
     assert 0 < len(name) <= _NODE_SIZE_MAX
@@ -90,18 +94,26 @@ def choose(raw: bytes, cluster_id: bytes, node: str) -> Loaded:
     for slot in read:
         if slot.fault is Fault.FOREIGN:
             return Loaded(None, 0, 0, Fault.FOREIGN, slot.detail)
+    detail = "; ".join(_damage(raw, read))
+    fault = Fault.DAMAGED if detail else None
     valid = [slot for slot in read if slot.fault is None]
-    damage = [slot for slot in read if slot.fault is Fault.DAMAGED]
-    details = [slot.detail for slot in damage]
-    if len(raw) != FILE_SIZE:
-        details.append(f"the file has {len(raw)} bytes instead of {FILE_SIZE}")
-    if len({slot.seq for slot in valid}) < len({slot.payload for slot in valid}):
-        details.append("two different records have the same number")
-    fault = Fault.DAMAGED if details else None
     if not valid:
-        return Loaded(None, 0, damage[0].index if damage else 0, fault, "; ".join(details))
+        return Loaded(None, 0, 0, fault, detail)
     newest = max(valid, key=lambda slot: (slot.seq, slot.payload))
-    return Loaded(newest.payload, newest.seq, 1 - newest.index, fault, "; ".join(details))
+    return Loaded(newest.payload, newest.seq, 1 - newest.index, fault, detail)
+
+
+def _damage(raw: bytes, read: list[_Slot]) -> Iterator[str]:
+    """Everything that makes it doubtful that the newest record is still here."""
+    yield from (slot.detail for slot in read if slot.fault is Fault.DAMAGED)
+    if len(raw) != FILE_SIZE:
+        yield f"the file has {len(raw)} bytes instead of {FILE_SIZE}"
+    first, second = read
+    if first.seq == second.seq and first.payload != second.payload:
+        yield "two different records have the same number"
+    for slot, other in ((first, second), (second, first)):
+        if slot.fault is Fault.BLANK and other.seq > 1:
+            yield f"slot {slot.index} is blank, and had a record once"
 
 
 def _read(index: int, raw: bytes, cluster_id: bytes, node: str) -> _Slot:

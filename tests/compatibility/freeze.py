@@ -24,10 +24,10 @@ FROZEN: Final = Path(__file__).parent / "frozen"
 def current() -> dict[str, bytes]:
     """What the code of today writes: one frame of every message, a will, and a state file."""
     frames = {type(message).__name__: pack(encode(message, seq=5)) for message in FULL}
-    slot = slots.encode(RECORD.seq, pack_record(RECORD), CLUSTER_ID, "alpha")
+    old, new = (slots.encode(seq, pack_record(RECORD), CLUSTER_ID, "alpha") for seq in (7, 8))
     return frames | {
         "will": seal_will(AUTHKEY, CLUSTER_ID, "alpha", INC, NONCE),
-        "state-file": slot + bytes(slots.SLOT_SIZE),
+        "state-file": new + old,
     }
 
 

@@ -133,4 +133,5 @@ RECORD: Final = HardState(
     max_promise_ms=1250,
     digest=DIGEST,
     members=(("alpha", 2), ("beta", 3), ("gamma", 2)),
+    old_members=(("alpha", 1), ("delta", 1)),
 )

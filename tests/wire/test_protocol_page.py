@@ -70,10 +70,10 @@ def test_every_kind_has_its_bounds_on_the_page() -> None:
         f"| {seal.NONCE_SIZE} | nonce",
         f"the tag ({seal.TAG_SIZE})",
         f"files of {slots.FILE_SIZE:,} bytes: two slots of {slots.SLOT_SIZE:,}",
-        f"first {slots.SECTOR_SIZE}\n",
+        f"first {slots.SECTOR_SIZE} bytes",
         f"`{slots._MAGIC.decode()}`",
     ],
 )
 def test_every_limit_on_the_page_is_the_one_in_the_code(words: str) -> None:
     """A page with an old number is worse than none."""
-    assert words in PAGE
+    assert words in " ".join(PAGE.split())

@@ -2,7 +2,8 @@
 
 Rule: what the checksum of a slot vouches for is either read whole or refused by name; nothing is
 guessed or filled in.  msgpack array [version, seq, term, voted_for, max_promise_ms, digest,
-[name, weight, name, weight, ...]]: short enough that nine ordinary members fit one sector.
+members, old_members], members being [name, weight, name, weight, ...]: short enough that nine
+ordinary members fit one sector.
 """
 
 from typing import Final, NoReturn
@@ -15,7 +16,7 @@ from watchdog.wire.fields import ITEMS_MAX, describe, read_digest, read_ms, read
 VERSION: Final = 1
 """Of the array's layout; another one is refused, never half understood."""
 
-_ARRAY_SIZE: Final = 7
+_ARRAY_SIZE: Final = 8
 
 
 class RecordError(Exception):
@@ -24,7 +25,6 @@ class RecordError(Exception):
 
 def pack_record(record: HardState) -> bytes:
     """Give `record` its bytes; a value out of bounds is our bug and raises RecordError."""
-    flat = [part for member in record.members for part in member]
     packed: bytes = msgpack.packb(
         (
             VERSION,
@@ -33,7 +33,8 @@ def pack_record(record: HardState) -> bytes:
             record.voted_for,
             record.max_promise_ms,
             record.digest,
-            flat,
+            _flat(record.members),
+            _flat(record.old_members),
         )
     )
     assert unpack_record(packed) == record
@@ -48,7 +49,7 @@ def unpack_record(packed: bytes) -> HardState:
         raise RecordError(f"state record: {error}") from None
     if not isinstance(array, tuple) or len(array) != _ARRAY_SIZE:
         _refuse(f"not an array of {_ARRAY_SIZE}, but {describe(array)}")
-    version, seq, term, voted_for, max_promise_ms, digest, flat = array
+    version, seq, term, voted_for, max_promise_ms, digest, members, old = array
     if type(version) is not int or version != VERSION:
         _refuse(f"version {describe(version)}; this quorumdog reads version {VERSION}")
     try:
@@ -58,7 +59,8 @@ def unpack_record(packed: bytes) -> HardState:
             voted_for=_voted_for(voted_for),
             max_promise_ms=read_ms(max_promise_ms),
             digest=read_digest(digest),
-            members=_members(flat),
+            members=_members(members),
+            old_members=_members(old),
         )
     except ValueError as error:
         raise RecordError(f"state record: expected {error}") from None
@@ -68,6 +70,10 @@ def _voted_for(value: object) -> str | None:
     if value is None:
         return None
     return BLOCKED if value == BLOCKED else read_name(value)
+
+
+def _flat(members: tuple[tuple[str, int], ...]) -> list[str | int]:
+    return [part for member in members for part in member]
 
 
 def _members(flat: object) -> tuple[tuple[str, int], ...]:

@@ -101,7 +101,7 @@ def test_two_damaged_slots_leave_nothing() -> None:
 def test_a_damaged_slot_beside_a_blank_one_is_damage() -> None:
     """The very first write was torn, or the only record has rotted."""
     loaded = choose(BLANK_SLOT + b"x".ljust(SLOT_SIZE, b"\0"))
-    assert (loaded.payload, loaded.next_slot, loaded.fault) == (None, 1, Fault.DAMAGED)
+    assert (loaded.payload, loaded.next_slot, loaded.fault) == (None, 0, Fault.DAMAGED)
 
 
 def test_two_records_with_one_number_are_damage() -> None:
@@ -217,9 +217,15 @@ def test_no_overwritten_byte_passes_for_a_record() -> None:
             assert loaded.payload == b"\x55" * 3900
 
 
-def test_a_slot_of_zeros_beside_a_record_is_the_first_record() -> None:
-    """After formation one write has happened, not two."""
-    assert choose(OLD + BLANK_SLOT).fault is None
+def test_only_the_first_record_stands_beside_a_slot_of_zeros() -> None:
+    """Any later one had a neighbour: it was lost, as when a file is cut and extended again."""
+    first = encode(1, b"first")
+    for raw in (first + BLANK_SLOT, BLANK_SLOT + first):
+        assert (choose(raw).fault, choose(raw).payload) == (None, b"first")
+    for raw, blank in ((OLD + BLANK_SLOT, 1), (BLANK_SLOT + OLD, 0)):
+        loaded = choose(raw)
+        assert (loaded.payload, loaded.next_slot, loaded.fault) == (b"old", blank, Fault.DAMAGED)
+        assert loaded.detail == f"slot {blank} is blank, and had a record once"
 
 
 def test_both_slots_written_after_damage_are_clean_again() -> None:

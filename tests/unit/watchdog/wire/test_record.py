@@ -1,6 +1,6 @@
 """The hard state survives its bytes, or is refused by name."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import msgpack
@@ -38,6 +38,15 @@ def test_record_of_nobody_survives() -> None:
     assert unpack_record(pack_record(record)) == record
 
 
+def test_every_field_of_the_state_is_in_the_record() -> None:
+    """A field that is forgotten here is forgotten at every restart."""
+    array: list[Any] = msgpack.unpackb(pack_record(RECORD))
+    names = [field.name for field in fields(HardState)]
+    assert len(array) == 1 + len(names)
+    defaults = HardState(0, 0, None, 0, b"", ())
+    assert all(getattr(RECORD, name) != getattr(defaults, name) for name in names)
+
+
 def test_nine_members_fit_one_sector() -> None:
     """A record within one sector is never torn (docs/protocol.md, "State file")."""
     slot = slots.encode(2**64 - 1, pack_record(wide(9, 31)), bytes(32), "x" * 31)
@@ -46,7 +55,7 @@ def test_nine_members_fit_one_sector() -> None:
 
 def test_sixteen_members_with_the_longest_names_fit_a_slot() -> None:
     """The largest cluster that the wire allows."""
-    record = wide(16, 63)
+    record = replace(wide(16, 63), old_members=wide(16, 63).members)
     slot = slots.encode(1, pack_record(record), bytes(32), "x" * 63)
     assert len(slot) == slots.SLOT_SIZE
     loaded = slots.choose(slot + bytes(slots.SLOT_SIZE), bytes(32), "x" * 63)
@@ -65,6 +74,7 @@ def test_sixteen_members_with_the_longest_names_fit_a_slot() -> None:
         replace(RECORD, members=(("alpha", -1),)),
         replace(RECORD, members=tuple((f"n{i}", 1) for i in range(17))),
         replace(RECORD, term=True),
+        replace(RECORD, old_members=(("", 1),)),
     ],
 )
 def test_a_record_beyond_its_bounds_is_not_written(record: HardState) -> None:
@@ -88,6 +98,8 @@ def test_a_record_beyond_its_bounds_is_not_written(record: HardState) -> None:
         (6, ["alpha"], "expected names and weights in turn, not tuple of length 1"),
         (6, ["alpha", "beta"], "expected an integer"),
         (6, [1, 1], "expected a name"),
+        (7, None, "expected names and weights in turn, not None"),
+        (7, ["Alpha", 1], "expected a name"),
     ],
 )
 def test_every_place_of_a_record_is_checked(place: int, bad: object, words: str) -> None:
