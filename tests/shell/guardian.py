@@ -20,8 +20,14 @@ class FakeGuardian:
         asyncio.get_running_loop().add_reader(self._connection, self._receive)
 
     def close(self) -> None:
-        """Be gone."""
-        asyncio.get_running_loop().remove_reader(self._connection)
+        """Be gone; once is enough."""
+        if self._connection.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._connection)
+            self._connection.close()
+
+    def discard(self) -> None:
+        """Close both ends where no daemon does."""
+        self.node_end.close()
         self._connection.close()
 
     def _receive(self) -> None:

@@ -10,11 +10,11 @@ from watchdog.cli.local import find, options, printable
 
 @click.command()
 @options
-def command(config: str, node: str | None, socket: str | None) -> None:
+def command(config: str, node: str | None, settings: tuple[str, ...], socket: str | None) -> None:
     """Form a fresh cluster without waiting for every configured node.
 
     Only for the very first start, when a node of the file will not come. `quorumdog status` says
     for whom this node waits.
     """
-    body = find(config, node, socket).ask("form", timeout_s=35)
+    body = find(config, node, settings, socket).ask("form", timeout_s=35)
     click.echo(printable(body.get("MESSAGE") or "accepted"))

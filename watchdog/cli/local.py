@@ -53,12 +53,19 @@ class Daemon:
 
 
 def options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add --config, --node and --socket to a verb that asks the daemon."""
+    """Add to a verb that asks the daemon how to find it; `find` takes what they give."""
     choices = (
         click.option(
             "--config", default=CONFIG_FILE, show_default=True, help="The cluster's file."
         ),
         click.option("--node", help="The node that is expected to answer."),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="As for `run`; cluster.run_dir and cluster.port matter here.",
+        ),
         click.option("--socket", help="The control socket, instead of the one in the file."),
     )
     for choice in reversed(choices):
@@ -66,16 +73,23 @@ def options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def find(config: str, node: str | None, socket: str | None) -> Daemon:
+def find(config: str, node: str | None, settings: tuple[str, ...], socket: str | None) -> Daemon:
     """The daemon that the options mean; a file that cannot be read ends the program (3)."""
     if socket is not None and not Path(config).exists():
         return Daemon(Path(socket), None, config, node)
     tables = _read(config)
     cluster, ipc = _table(tables, "cluster"), _table(tables, "ipc")
-    run_dir = os.environ.get("QUORUMDOG__CLUSTER__RUN_DIR", cluster.get("run_dir", RUN_DIR))
-    port = os.environ.get("QUORUMDOG__CLUSTER__PORT", cluster.get("port", PORT))
+    given = dict(setting.split("=", 1) for setting in settings if "=" in setting)
+    run_dir = _choose("run_dir", given, cluster, RUN_DIR)
+    port = _choose("port", given, cluster, PORT)
     path = Path(socket) if socket else Path(str(run_dir)) / f".s.PGPOOLWD_CMD.{port}"
     return Daemon(path, _key(ipc.get("authkey_file")), config, node)
+
+
+def _choose(name: str, given: dict[str, str], cluster: dict[str, Any], default: object) -> object:
+    """Flag, environment, file, default: in this order, as `run` does."""
+    variable = os.environ.get(f"QUORUMDOG__CLUSTER__{name.upper()}")
+    return given.get(f"cluster.{name}") or variable or cluster.get(name, default)
 
 
 def fail(code: int, what: str, *advice: str) -> NoReturn:

@@ -24,13 +24,19 @@ HEADINGS: Final = ("NODE", "ADDRESS", "STATE", "ROLE", "PRI", "HEARD", "RTT", "R
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option("--watch", is_flag=True, help="Draw anew every second, until Ctrl-C.")
 def command(
-    *, config: str, node: str | None, socket: str | None, as_json: bool, watch: bool
+    *,
+    config: str,
+    node: str | None,
+    settings: tuple[str, ...],
+    socket: str | None,
+    as_json: bool,
+    watch: bool,
 ) -> None:
     """Show the nodes, the quorum, the VIPs and the last move.
 
     Exit code: 0 healthy, 1 degraded, 2 no quorum, 3 the daemon cannot be reached.
     """
-    daemon = find(config, node, socket)
+    daemon = find(config, node, settings, socket)
     body = daemon.status()
     try:
         while watch:

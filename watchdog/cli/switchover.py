@@ -25,6 +25,7 @@ def command(
     *,
     config: str,
     node: str | None,
+    settings: tuple[str, ...],
     socket: str | None,
     to: str | None,
     reason: str,
@@ -35,7 +36,7 @@ def command(
 
     Exit code: 0 done, 1 refused or failed (the reason is printed), 3 the daemon is unreachable.
     """
-    daemon = find(config, node, socket)
+    daemon = find(config, node, settings, socket)
     before = daemon.status()["coordinator"]
     fields: dict[str, object] = {"to": to, "reason": reason, "dry_run": dry_run}
     answer = daemon.ask("switchover", fields, timeout_s=ANSWER_S)
