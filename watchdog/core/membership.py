@@ -10,7 +10,7 @@ from collections import OrderedDict
 from enum import Enum
 from typing import Final
 
-from watchdog.core.messages import Hello
+from watchdog.core.messages import PROTOCOL, Hello
 from watchdog.core.quorum import Weights
 from watchdog.core.settings import Member, Settings, promise_covers
 from watchdog.instant import Instant
@@ -27,6 +27,7 @@ class LostReason(Enum):
     CLOSED = "connection closed"
     OTHER_MEMBERS = "its file has other members or weights"
     OTHER_CLUSTER = "it belongs to another cluster"
+    OTHER_PROTOCOL = "it speaks another version of the protocol"
     GONE = "stopped"
 
 
@@ -114,6 +115,9 @@ class Roster:
             return False
         if hello.cluster_id != self._settings.cluster_id:
             peer.refused = LostReason.OTHER_CLUSTER
+            return False
+        if hello.proto != PROTOCOL:
+            peer.refused = LostReason.OTHER_PROTOCOL
             return False
         if peer.inc != hello.inc:
             if peer.inc is not None:

@@ -16,6 +16,8 @@ from watchdog.instant import SECOND, Instant
 
 ANSWER_WAIT_NS: Final = 2 * SECOND
 WAITING_MAX: Final = 32
+REASON_MAX: Final = 128
+"""Characters of an operator's reason that travel."""
 
 
 class Orders:
@@ -45,8 +47,8 @@ class Orders:
 
     def _switchover(self, command: CommandReceived, now: Instant) -> None:
         parts = self._parts
+        reason = (command.reason or "switchover")[:REASON_MAX]
         if parts.office is not None:
-            reason = command.reason or "switchover"
             self._hand_over(command.target, reason, parts.ctx.me, command.rid, now)
             return
         leader = parts.coordinator()
@@ -58,9 +60,7 @@ class Orders:
             self._reply(command.rid, "too many commands wait for the coordinator", ok=False)
         else:
             self._waiting[command.rid] = now.boot_ns + ANSWER_WAIT_NS
-            request = ResignRequest(
-                command.rid, command.target, command.reason or "switchover", by_verdict=False
-            )
+            request = ResignRequest(command.rid, command.target, reason, by_verdict=False)
             parts.ctx.send(leader, request, now)
 
     def _hand_over(
