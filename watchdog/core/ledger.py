@@ -26,7 +26,7 @@ class Ledger:
         self.term = loaded.term if loaded else 0
         self.voted_for = loaded.voted_for if loaded else None
         self.max_promise_ms = loaded.max_promise_ms if loaded else 0
-        self.old_members = settings.old_members or ()
+        self.old_members = settings.old_members or _unfinished(settings, loaded)
         self.durable = loaded
         """The newest record known to be on disk; None when nothing there may be believed."""
         self.has_written = False
@@ -139,3 +139,10 @@ class Ledger:
     def is_lost(self, now: Instant) -> bool:
         """Whether the disk failed so long ago that only a new process can help."""
         return self.failed_at is not None and elapsed_hi(now, self.failed_at) >= BAD_DISK_EXIT_NS
+
+
+def _unfinished(settings: Settings, loaded: HardState | None) -> tuple[tuple[str, int], ...]:
+    """The old list of an acceptance that an earlier process of this node did not finish."""
+    if loaded is None or loaded.digest != settings.digest:
+        return ()
+    return loaded.old_members
