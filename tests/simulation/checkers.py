@@ -14,8 +14,7 @@ from tests.simulation.node_process import NodeProcess
 from tests.simulation.stage import Stage, Violation
 from watchdog import guardian_protocol as protocol
 from watchdog.core import effects as fx
-from watchdog.core.messages import GONE_NO, Beacon, Grant, Release, StateRequest, Tenure, Vote
-from watchdog.instant import elapsed_lo
+from watchdog.core.messages import GONE_NO, Beacon, Grant, Release, Tenure, Vote
 
 
 class Watched(Protocol):
@@ -258,46 +257,3 @@ class LeaseIsCovered:
             raise Violation(
                 "lease is covered", f"{node.name} counts from {claim.s}, grants: {newest}"
             )
-
-
-class LostMemoryWaits:
-    """A node without intact state sits out before it recovers, and promises nothing until then."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._blank: dict[str, NodeProcess] = {}
-        stage.watch.process_started.append(self.started)
-        stage.watch.sent.setdefault(Grant, []).append(self.said)
-        stage.watch.sent.setdefault(Vote, []).append(self.said)
-        stage.watch.sent.setdefault(StateRequest, []).append(self.asked)
-        stage.watch.saved.append(self.saved)
-
-    def started(self, process: NodeProcess) -> None:
-        """A process has found its state, or not."""
-        self._blank.pop(process.name, None)
-        if process.loaded.amnesiac:
-            self._blank[process.name] = process
-
-    def saved(self, machine: Watched, record: fx.HardState) -> None:
-        """The first record of a blank node is its recovery."""
-        process = self._blank.get(machine.name)
-        if process is None or record.voted_for is None:
-            return
-        self._sat_out(process, "recovers")
-        del self._blank[machine.name]
-
-    def asked(self, process: NodeProcess, _: str, request: StateRequest) -> None:
-        """A blank node asks for the others' state."""
-        if self._blank.get(process.name) is process:
-            self._sat_out(process, "asks")
-
-    def said(self, process: NodeProcess, _: str, message: Vote | Grant) -> None:
-        """Anybody votes or grants."""
-        if self._blank.get(process.name) is process:
-            text = f"{process.name} has no memory and says {type(message).__name__}"
-            raise Violation("lost memory waits", text)
-
-    def _sat_out(self, process: NodeProcess, what: str) -> None:
-        now = process.machine.clock.read(process.stage.heap.now)
-        if elapsed_lo(now, process.born) < process.settings.timing.promise_ns:
-            text = f"{process.name} {what} before it has sat out a promise"
-            raise Violation("lost memory waits", text)

@@ -136,6 +136,7 @@ class GuardianProcess:
         if self.alive and not self.frozen:
             self._step(act.Ticked())
             self.machine.kernel.exempt &= self.is_late
+            self.stage.watch.tell(self.stage.watch.held, self.machine)
 
     @property
     def is_late(self) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
-from tests.simulation import checkers, promise_checkers
+from tests.simulation import checkers, memory_checkers, promise_checkers
 from tests.simulation.faults import FAULTS
 from tests.simulation.files import NAMES, ConfigFile, grown, members_of
 from tests.simulation.heap import Heap
@@ -92,7 +92,9 @@ class World:
         checkers.ReleaseAfterOff(stage)
         checkers.OffByHard(stage)
         checkers.LeaseIsCovered(stage)
-        checkers.LostMemoryWaits(stage)
+        memory_checkers.LostMemoryWaits(stage)
+        memory_checkers.MembersAgree(stage)
+        memory_checkers.MembershipMovesTogether(stage)
         promise_checkers.PromiseIsKept(stage)
         promise_checkers.PromiseIsNewer(stage)
         promise_checkers.SitsOut(stage)
