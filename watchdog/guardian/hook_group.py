@@ -44,7 +44,7 @@ def _read(path: str) -> str:
 
 
 class HookGroup:
-    """`spared()` are pids that are never killed: the node process and hooks of other groups."""
+    """Without a cgroup: all our descendants but the `spared()` pids and theirs."""
 
     def __init__(self, name: str, spared: Callable[[], set[int]]) -> None:
         self.path = ""
@@ -74,12 +74,12 @@ class HookGroup:
         """Whether nothing of the group is alive."""
         if self.path:
             return b"populated 0" in os.pread(self._events, 4096, 0)
-        return not processes.descendants(os.getpid(), self._spared())
+        return not processes.descendants(self._spared())
 
     def kill(self) -> None:
         """SIGKILL everything in it; whether it is empty is for the kernel to say later."""
         if not self.path:
-            for pid, start in processes.descendants(os.getpid(), self._spared()).items():
+            for pid, start in processes.descendants(self._spared()).items():
                 processes.kill(pid, start)
             return
         try:

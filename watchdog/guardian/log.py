@@ -38,9 +38,9 @@ class Log:
         """Something that an operator should look at happened."""
         self._put("warning", event, fields)
 
-    def error(self, event: str, **fields: str | int) -> None:
+    def alarm(self, event: str, **fields: str | int) -> None:
         """Something went wrong."""
-        self._put("error", event, fields)
+        self._put("alarm", event, fields)
 
     def _put(self, level: str, event: str, fields: dict[str, str | int]) -> None:
         everything = {"event": event, "level": level, "node": self._node, "part": "guardian"}

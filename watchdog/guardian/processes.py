@@ -45,19 +45,22 @@ def kill(pid: int, start: int) -> bool:
     return True
 
 
-def descendants(of: int, spared: set[int]) -> dict[int, int]:
-    """(pid -> start time) of all descendants of `of`, without those of `spared` pids."""
-    parents: dict[int, list[int]] = {}
+def descendants(spared: set[int]) -> dict[int, int]:
+    """(pid -> start time) of all our own descendants, without `spared` pids and theirs.
+
+    Only ever our own: what is killed must be what we started, whatever a caller believes.
+    """
+    children: dict[int, list[int]] = {}
     starts: dict[int, int] = {}
     for name in os.listdir("/proc"):
         found = stat_of(int(name)) if name.isdigit() else None
         if found:
-            parents.setdefault(found.parent, []).append(int(name))
+            children.setdefault(found.parent, []).append(int(name))
             starts[int(name)] = found.start
     result: dict[int, int] = {}
-    waiting = [of]
+    waiting = [os.getpid()]
     while waiting:
-        for child in parents.get(waiting.pop(), []):
+        for child in children.get(waiting.pop(), []):
             if child not in spared and child not in result:
                 result[child] = starts[child]
                 waiting.append(child)

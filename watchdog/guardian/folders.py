@@ -1,0 +1,44 @@
+"""The data and run directories: made here, because the node process may not.
+
+Rule: data is for the service alone (0700), the run directory may be searched by the IPC group
+(0750); both belong to the user of the node process.
+"""
+
+import os
+import stat
+from typing import Final
+
+DATA_MODE: Final = 0o700
+RUN_MODE: Final = 0o750
+
+
+class FolderError(Exception):
+    """A directory cannot be had; the text says which, why, and what to do."""
+
+
+def prepare(path: str, mode: int, uid: int, gid: int) -> None:
+    """Make the directory, or take over the one that is there. Raises FolderError."""
+    try:
+        os.makedirs(path, mode, exist_ok=True)
+        status = os.stat(path)
+        if (status.st_uid, status.st_gid) != (uid, gid):
+            _hand_over(path, uid, gid)
+        if stat.S_IMODE(status.st_mode) != mode:
+            os.chmod(path, mode)
+    except OSError as error:
+        raise FolderError(
+            f"cannot use the directory {path}: {error.strerror}; make it for uid {uid}, or set "
+            f"another one (cluster.data_dir, cluster.run_dir)"
+        ) from None
+
+
+def _hand_over(path: str, uid: int, gid: int) -> None:
+    """Give the directory and the node's files in it to another user (ours stay ours)."""
+    os.chown(path, uid, gid)
+    with os.scandir(path) as entries:
+        for entry in entries:
+            status = entry.stat(follow_symlinks=False)
+            is_ours = entry.name.startswith("guardian.")
+            # A hard link could be to anything of anybody's.
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and not is_ours:
+                os.chown(entry.path, uid, gid, follow_symlinks=False)

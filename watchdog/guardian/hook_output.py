@@ -1,0 +1,80 @@
+"""What a hook prints: the first 64 KiB go to the log, the rest nowhere.
+
+Rule: the pipe stays open for as long as somebody writes (a service that the hook left behind
+must not die of SIGPIPE), and reading it never takes the processor from the deadline: past the
+limit it is emptied in steps, without copying.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable
+from typing import Final
+
+from watchdog.guardian.loop import Loop
+from watchdog.instant import MS
+
+OUTPUT_MAX: Final = 64 * 1024
+CHUNK: Final = 16 * 1024
+DRAIN_SIZE: Final = 1 << 20
+DRAIN_GAP_NS: Final = 10 * MS
+LINE_MAX: Final = 1000
+SPLICE_F_NONBLOCK: Final = 2
+
+
+class HookOutput:
+    """Reads `fd` until everybody has closed it; `line(text)` gets each line of the first part."""
+
+    def __init__(self, fd: int, loop: Loop, line: Callable[[str], None]) -> None:
+        self._fd = fd
+        self._loop = loop
+        self._line = line
+        self._left = OUTPUT_MAX
+        self._rest = b""
+        os.set_blocking(fd, False)
+        with contextlib.suppress(OSError):  # a limit of the user: then it drains more slowly
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, DRAIN_SIZE)
+        loop.watch(fd, self._on_readable)
+
+    def _on_readable(self) -> None:
+        if self._left <= 0:
+            self._drain()
+            return
+        try:
+            data = os.read(self._fd, min(CHUNK, self._left))
+        except BlockingIOError:
+            return
+        self._left -= len(data)
+        self._rest += data
+        *lines, self._rest = self._rest.split(b"\n")
+        for text in lines:
+            self._line(text[:LINE_MAX].decode(errors="replace"))
+        if not data or self._left <= 0 or len(self._rest) > LINE_MAX:
+            self._flush()
+        if not data:
+            self._close()
+        elif self._left <= 0:
+            self._line(f"(only the first {OUTPUT_MAX // 1024} KiB are kept)")
+
+    def _flush(self) -> None:
+        if self._rest:
+            self._line(self._rest[:LINE_MAX].decode(errors="replace"))
+        self._rest = b""
+
+    def _drain(self) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            size = os.splice(self._fd, nowhere, DRAIN_SIZE, flags=SPLICE_F_NONBLOCK)
+        except BlockingIOError:
+            return
+        finally:
+            os.close(nowhere)
+        if size == 0:
+            self._close()
+            return
+        self._loop.forget(self._fd)
+        self._loop.call_in(DRAIN_GAP_NS, lambda: self._loop.watch(self._fd, self._on_readable))
+
+    def _close(self) -> None:
+        self._loop.forget(self._fd)
+        os.close(self._fd)

@@ -1,0 +1,246 @@
+"""Performs the deadline's actions on this machine, and feeds back what came of them.
+
+Rule: no decision is made here; every action ends in a fact (docs/election.md, "The guardian").
+"""
+
+import signal
+from collections.abc import Callable
+from typing import Final, NamedTuple, assert_never
+
+from watchdog.guardian import actions as act
+from watchdog.guardian import locks
+from watchdog.guardian.children import Handles, NodeProcess
+from watchdog.guardian.hooks import Hooks
+from watchdog.guardian.log import Log
+from watchdog.guardian.loop import Loop
+from watchdog.guardian.plan import Plan
+from watchdog.guardian.reaper import Reaper
+from watchdog.guardian.saver import Saver
+from watchdog.guardian.supervisor import Supervisor
+from watchdog.guardian.users import Account
+from watchdog.guardian.vip import Vips
+from watchdog.guardian.will import WillSender
+from watchdog.guardian_protocol import PacketError, ToNode, pack, unpack_to_guardian
+from watchdog.instant import MS
+
+START_FAILED: Final = 127
+PROBES: Final = 2
+"""Times that each VIP is asked for within a probe: a frame may be lost."""
+
+
+class Means(NamedTuple):
+    """What a node process is started with, and whom the service manager is."""
+
+    command: tuple[str, ...]
+    handles: Handles
+    account: Account | None
+    saver: Saver
+    supervisor: Supervisor
+
+
+class Machine:
+    """Everything outside that the guardian acts on; `feed` takes inputs of the deadline."""
+
+    def __init__(
+        self, plan: Plan, loop: Loop, log: Log, feed: Callable[[act.Input], None], tag: str
+    ) -> None:
+        self.exit: act.Exit | None = None
+        self._plan = plan
+        self._loop = loop
+        self._log = log
+        self._feed = feed
+        self._reaper = Reaper()
+        self._wills = WillSender()
+        self._vips = Vips(plan.vips, loop.watch, loop.forget, self._on_claim)
+        self._hooks = Hooks(plan, loop, self._reaper, log, feed, self._own_children, tag)
+        self._probes: set[int] = set()
+        self._node: NodeProcess | None = None
+        self._means: Means | None = None
+
+    @property
+    def needs_subreaper(self) -> bool:
+        """Whether orphans of hooks must become our children, for want of cgroups."""
+        return self._plan.policy.has_hooks and not self._hooks.has_cgroup
+
+    def clean(self) -> None:
+        """Remove what a predecessor left on; only removing, so no lock is needed (G8)."""
+        fault = self._vips.remove()
+        if fault:
+            self._log.alarm("leftover", vip=fault)
+        self._hooks.clean()
+
+    def begin(self, means: Means) -> None:
+        """Have the means to start a node process; the deadline may begin."""
+        self._means = means
+        self._loop.watch(means.saver.fd, lambda: means.saver.take_answer(self._feed))
+        fault = self._vips.open_links()
+        if fault:
+            self._log.warning("vip_interface", why=fault)
+        self._hooks.warn()
+
+    def reap(self) -> None:
+        """A child has ended."""
+        self._reaper.reap()
+        self._hooks.look()
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self._hooks.close()
+
+    def abandon(self) -> None:
+        """Our own fault: nothing is known any more, so take everything off as far as we can."""
+        fault = self._vips.remove()
+        self._hooks.clean()
+        if self._node:
+            self._node.signal(signal.SIGKILL)
+        self._log.alarm("abandoned", left=fault or "nothing")
+
+    def perform(self, action: act.Action) -> None:
+        """Do one thing; its outcome is fed as an input."""
+        match action:
+            case act.Tell(packet):
+                self._tell(packet)
+            case act.SaveLedger(ledger):
+                self._given.saver.save(ledger)
+            case act.AddVips(lifetime_s):
+                self._answer_added(self._vips.add(lifetime_s))
+            case act.RefreshVips(lifetime_s):
+                self._answer_added(self._vips.refresh(lifetime_s))
+            case act.RemoveVips():
+                why = self._vips.remove()
+                self._feed(act.VipsRemoved(not why, why))
+            case act.Announce():
+                self._warn_if("announcement_failed", self._vips.announce())
+            case act.StartHook():
+                self._hooks.start(action)
+            case act.KillHooks(ticket):
+                self._hooks.kill(ticket)
+            case act.CheckHooks(rid):
+                why = self._hooks.fault()
+                self._feed(act.HooksChecked(rid, not why, why))
+            case act.RunNotify(packet):
+                self._hooks.notify(packet)
+            case act.ProbeVips(rid, duration_ms):
+                self._probe(rid, duration_ms)
+            case act.SendWill(will):
+                self._wills.send(will)
+            case act.StartNode() | act.KillNode() | act.TerminateNode():
+                self._perform_on_node(action)
+            case act.Log(name, text):
+                self._log.info(name, why=text)
+            case act.Alarm(name, text):
+                self._log.alarm(name, why=text)
+            case act.Exit():
+                self.exit = self.exit or action
+            case _:
+                assert_never(action)
+
+    def _perform_on_node(self, action: act.StartNode | act.KillNode | act.TerminateNode) -> None:
+        match action:
+            case act.StartNode():
+                self._start_node()
+            case act.KillNode(why):
+                self._log.warning("node_killed", why=why)
+                if self._node:
+                    self._node.signal(signal.SIGKILL)
+            case act.TerminateNode():
+                self._given.supervisor.tell("STOPPING=1")
+                if self._node:
+                    self._node.signal(signal.SIGTERM)
+            case _:
+                assert_never(action)
+
+    @property
+    def _given(self) -> Means:
+        assert self._means, "the machine was not begun"
+        return self._means
+
+    # --- the node process
+
+    def _own_children(self) -> set[int]:
+        return {self._node.pid} if self._node else set()
+
+    def _start_node(self) -> None:
+        means = self._given
+        assert self._node is None, "two node processes"
+        try:
+            node = NodeProcess(means.command, means.handles, means.account, self._plan.scheduling)
+        except OSError as error:
+            self._log.alarm("node_not_started", why=error.strerror or str(error))
+            self._feed(act.NodeExited(START_FAILED))
+            return
+        self._node = node
+        self._reaper.expect(node.pid, self._on_node_exited)
+        self._loop.watch(node.fd, self._read_node)
+        self._loop.watch(node.pidfd, self.reap)
+        self._warn_if("scheduling", node.scheduling_fault)
+        self._record(node.pid)
+        self._log.info("node_started", pid=node.pid)
+        self._feed(act.NodeStarted())
+        means.supervisor.tell("READY=1")
+
+    def _record(self, pid: int) -> None:
+        try:
+            locks.write_record(self._plan.run_dir, [pid])
+        except OSError as error:
+            self._log.warning("record_failed", why=error.strerror or str(error))
+
+    def _read_node(self) -> None:
+        if not self._node:
+            return
+        data = self._node.read()
+        if data is None:
+            return
+        if not data:
+            self._loop.forget(self._node.fd)
+            self._feed(act.NodeClosed("it closed its end of the socketpair"))
+            return
+        try:
+            self._feed(act.FromNode(unpack_to_guardian(data)))
+        except PacketError as error:
+            self._loop.forget(self._node.fd)
+            self._feed(act.NodeClosed(f"bad packet: {error}"))
+
+    def _on_node_exited(self, code: int) -> None:
+        assert self._node, "the exit of nobody"
+        self._loop.forget(self._node.fd)
+        self._loop.forget(self._node.pidfd)
+        self._node.close()
+        self._node = None
+        self._feed(act.NodeExited(code))
+
+    def _tell(self, packet: ToNode) -> None:
+        if self._node and not self._node.write(pack(packet)):
+            self._loop.forget(self._node.fd)
+            self._feed(act.NodeClosed("it does not read its packets"))
+
+    # --- VIPs
+
+    def _answer_added(self, why: str) -> None:
+        self._feed(act.VipsAdded(not why, why))
+
+    def _probe(self, rid: int, duration_ms: int) -> None:
+        self._probes.add(rid)
+        duration_ns = duration_ms * MS
+        self._warn_if("probe_failed", self._vips.probe())
+        for again in range(1, PROBES):
+            self._loop.call_in(duration_ns * again // PROBES, lambda: self._probe_again(rid))
+        self._loop.call_in(duration_ns, lambda: self._end_probe(rid, ""))
+
+    def _probe_again(self, rid: int) -> None:
+        if rid in self._probes:
+            self._vips.probe()
+
+    def _end_probe(self, rid: int, answer: str) -> None:
+        if rid in self._probes:
+            self._probes.discard(rid)
+            self._feed(act.VipsProbed(rid, bool(answer), answer))
+
+    def _on_claim(self, detail: str) -> None:
+        for rid in sorted(self._probes):
+            self._end_probe(rid, detail)
+        self._feed(act.VipClaimed(detail))
+
+    def _warn_if(self, event: str, why: str) -> None:
+        if why:
+            self._log.warning(event, why=why)

@@ -1,0 +1,196 @@
+"""The guardian: starts, takes the locks, cleans up, and then turns its loop until told to end.
+
+Rule: all decisions are in `deadline`, all acts in `machine`; here is the order of the start
+(docs/election.md, G8) and the one queue between the two.  The loop looks at the time first.
+"""
+
+import gc
+import hashlib
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from watchdog.guardian import actions as act
+from watchdog.guardian import (
+    children,
+    clock,
+    folders,
+    ledger,
+    libc,
+    locks,
+    plan,
+    processes,
+    scheduling,
+    supervisor,
+)
+from watchdog.guardian.deadline import Deadline
+from watchdog.guardian.log import Log
+from watchdog.guardian.loop import Loop
+from watchdog.guardian.machine import Machine, Means
+from watchdog.guardian.saver import Saver
+
+EXIT_FAULT: Final = 1
+EXIT_REFUSED: Final = 2
+STEPS_MAX: Final = 10_000
+"""Inputs taken in before the loop turns again: more is an endless exchange with ourselves."""
+OOM_SCORE: Final = -1000
+KEY_SIZE_MAX: Final = 4096
+STOPS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class StartError(Exception):
+    """The guardian cannot start; the text says why and what to do."""
+
+    def __init__(self, text: str, code: int = EXIT_REFUSED) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Guardian:
+    """One life of the guardian, after its start."""
+
+    def __init__(self, the_plan: plan.Plan, log: Log) -> None:
+        self._loop = Loop()
+        self._inputs: deque[act.Input] = deque()
+        self._deadline: Deadline | None = None
+        self._signals = self._take_signals()
+        tag = hashlib.sha256(os.path.realpath(the_plan.data_dir).encode()).hexdigest()[:12]
+        self.machine = Machine(the_plan, self._loop, log, self._inputs.append, tag)
+        self._log = log
+
+    def run(self, deadline: Deadline, means: Means) -> act.Exit:
+        """Turn the loop until the deadline says Exit."""
+        self._deadline = deadline
+        self.machine.begin(means)
+        self._inputs.append(act.Started())
+        self._pump()
+        while not self.machine.exit:
+            self._loop.turn(deadline.next_deadline, self._pump)
+            self._log.flush()
+        self.machine.close()
+        return self.machine.exit
+
+    def _pump(self) -> None:
+        """Take every input in; a step is also due when only time has passed."""
+        assert self._deadline, "pumping before the start"
+        due = self._deadline.next_deadline
+        if not self._inputs and due is not None and due <= clock.now().boot_ns:
+            self._inputs.append(act.Ticked())
+        for _ in range(STEPS_MAX):
+            if not self._inputs or self.machine.exit:
+                return
+            for action in self._deadline.step(clock.now(), self._inputs.popleft()):
+                self.machine.perform(action)
+        raise AssertionError("the guardian answers itself without end")
+
+    def _take_signals(self) -> int:
+        """Have signals wake the loop through a pipe, one byte each."""
+        readable, writable = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+        for number in (*STOPS, signal.SIGCHLD):
+            signal.signal(number, lambda *_: None)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self._loop.watch(readable, self._on_signal)
+        return readable
+
+    def _on_signal(self) -> None:
+        numbers = os.read(self._signals, 256)
+        self._inputs.extend(act.StopRequested() for number in numbers if number in STOPS)
+        if signal.SIGCHLD in numbers:
+            self.machine.reap()
+
+
+def run(plan_fd: int, node_command: Sequence[str] = children.NODE_COMMAND) -> int:
+    """Be the guardian; the exit code. `node_command` is another one only in tests."""
+    if not __debug__:
+        sys.stderr.write("quorumdog: assertions are off (-O), but they are safety checks\n")
+        return EXIT_REFUSED
+    the_plan = plan.read(plan_fd)
+    log = Log(sys.stderr.fileno(), is_json=the_plan.log_json, node=the_plan.node)
+    try:
+        return _run(the_plan, log, plan_fd, node_command)
+    except (
+        StartError,
+        folders.FolderError,
+        ledger.LedgerError,
+        locks.LockedError,
+        scheduling.NotPermittedError,
+    ) as error:
+        log.alarm("not_started", why=str(error))
+        return error.code if isinstance(error, StartError) else _code_of(error)
+
+
+def _code_of(error: Exception) -> int:
+    return EXIT_FAULT if isinstance(error, locks.LockedError) else EXIT_REFUSED
+
+
+def _run(the_plan: plan.Plan, log: Log, plan_fd: int, node_command: Sequence[str]) -> int:
+    os.chdir("/")
+    os.umask(0o077)
+    processes.set_oom_score("self", OOM_SCORE)
+    account, note = children.account_for(the_plan.user)
+    if note:
+        log.warning("privileges_kept", why=note)
+    uid, gid = (account.uid, account.gid) if account else (os.geteuid(), os.getegid())
+    folders.prepare(the_plan.data_dir, folders.DATA_MODE, uid, gid)
+    folders.prepare(the_plan.run_dir, folders.RUN_MODE, uid, gid)
+    lock = locks.take_guardian_lock(the_plan.data_dir)
+    scheduling.apply_to_self(the_plan.scheduling)
+    why = scheduling.lock_memory()
+    if why:
+        log.warning("memory_not_locked", why=why)
+    guardian = Guardian(the_plan, log)
+    guardian.machine.clean()
+    if guardian.machine.needs_subreaper:
+        libc.become_subreaper()
+    node_lock, killed = locks.take_node_lock(the_plan.data_dir, the_plan.run_dir)
+    for pid in killed:
+        log.warning("orphan_killed", pid=pid)
+    file = ledger.LedgerFile(the_plan.data_dir, the_plan.cluster_id, the_plan.node)
+    record, note = file.load()
+    if note:
+        log.warning("ledger", why=note)
+    means = Means(
+        command=tuple(node_command),
+        handles=children.Handles(plan_fd, _key_memory(the_plan.authkey_file), node_lock),
+        account=account,
+        saver=Saver(file, the_plan.scheduling),
+        supervisor=supervisor.from_environment(),
+    )
+    log.info("guardian_started", pid=os.getpid(), scheduling=the_plan.scheduling)
+    code = _turn(guardian, Deadline(the_plan.policy, record, clock.now()), means, log)
+    os.close(lock)
+    return code
+
+
+def _turn(guardian: Guardian, deadline: Deadline, means: Means, log: Log) -> int:
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        end = guardian.run(deadline, means)
+    except BaseException:
+        # Whatever it was: nothing may stay on when nobody holds the deadline any more.
+        guardian.machine.abandon()
+        raise
+    log.info("guardian_ended", code=end.code, why=end.why)
+    return end.code
+
+
+def _key_memory(path: str) -> int:
+    """Memfd with the authkey, which the node process may not open itself."""
+    memory = os.memfd_create("authkey", os.MFD_CLOEXEC)
+    if path:
+        try:
+            with open(path, "rb") as file:
+                os.write(memory, file.read(KEY_SIZE_MAX))
+        except OSError as error:
+            raise StartError(
+                f"cannot read cluster.authkey_file {path}: {error.strerror}; "
+                f"`quorumdog key gen` makes one, and every node needs the same"
+            ) from None
+    os.lseek(memory, 0, os.SEEK_SET)
+    return memory
