@@ -10,14 +10,14 @@ from typing import Final, NoReturn
 
 import click
 
-from watchdog.cli.configured import CONFIG, NODE, SET, flags_of, warn
+from watchdog.cli.configured import FILE_HELP, NODE_HELP, SET_HELP, flags_of, warn
 from watchdog.cli.privileges import scheduling_refusal, vip_problem
 from watchdog.cli.stored import stored_members
 from watchdog.config.addresses import find_node, machine_addresses
 from watchdog.config.budget import budget
 from watchdog.config.errors import EXIT_FAULTS, ConfigError, Fault, Problem
 from watchdog.config.files import hook_warnings, key_problems, pki_problems
-from watchdog.config.load import Loaded, examine
+from watchdog.config.load import DEFAULT_FILE, Loaded, examine
 from watchdog.config.membership import read_addresses, reconcile
 from watchdog.config.numbers import final_weights
 from watchdog.config.plan import resolve
@@ -26,9 +26,9 @@ STRICT_CODE: Final = 1
 
 
 @click.command()
-@CONFIG
-@NODE
-@SET
+@click.option("--config", "file", default=DEFAULT_FILE, show_default=True, help=FILE_HELP)
+@click.option("--node", metavar="NAME", help=NODE_HELP)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings.")
 def command(*, file: str, node: str | None, settings: tuple[str, ...], strict: bool) -> None:
     """Say everything that is wrong with the configuration, all at once.

@@ -1,4 +1,4 @@
-"""What the verbs share that read the whole configuration: options, loading, printing faults.
+"""What the verbs share that read the whole configuration: loading it, printing its faults.
 
 Rule: faults go to stderr, all at once, and the exit code is theirs (2; 3 when unreadable).
 Imports pydantic, so `status` and its like stay away from here (they have `local`).
@@ -12,21 +12,11 @@ from typing import Final, NoReturn
 import click
 
 from watchdog.config.errors import ConfigError, Fault
-from watchdog.config.load import DEFAULT_FILE, Loaded, load
+from watchdog.config.load import Loaded, load
 
-CONFIG: Final = click.option(
-    "--config", "file", default=DEFAULT_FILE, show_default=True, help="The configuration file."
-)
-NODE: Final = click.option(
-    "--node", metavar="NAME", help="Which node this is; otherwise found by its address."
-)
-SET: Final = click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Replace one option of the file, such as cluster.port=9001; may be repeated.",
-)
+FILE_HELP: Final = "The configuration file."
+NODE_HELP: Final = "Which node this is; otherwise found by its address."
+SET_HELP: Final = "Replace one option of the file, such as cluster.port=9001; may be repeated."
 
 
 def flags_of(settings: Iterable[str]) -> dict[str, str]:

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import click
 
-from watchdog.cli.configured import CONFIG, NODE, loaded_or_exit, refuse
+from watchdog.cli.configured import FILE_HELP, NODE_HELP, loaded_or_exit, refuse
 from watchdog.cli.local import fail
 from watchdog.cli.resolved import local_node
 from watchdog.config.errors import ConfigError
-from watchdog.config.load import Loaded
+from watchdog.config.load import DEFAULT_FILE, Loaded
 from watchdog.config.plan import resolve
 
 KINDS: Final = ("escalation", "de_escalation", "state_change")
@@ -39,8 +39,8 @@ def command() -> None:
 
 @command.command()
 @click.argument("kind", type=click.Choice(KINDS))
-@CONFIG
-@NODE
+@click.option("--config", "file", default=DEFAULT_FILE, show_default=True, help=FILE_HELP)
+@click.option("--node", metavar="NAME", help=NODE_HELP)
 @click.option("--dry-run", is_flag=True, help="Only print what would run.")
 def test(*, kind: str, file: str, node: str | None, dry_run: bool) -> None:
     """Run a configured hook once, with its environment, its event on stdin and its time bound.

@@ -136,12 +136,12 @@ def hint_for_unknown(path: Path) -> str:
     word = path[-1]
     if word in SECRETS:
         return "keys stand in files only: `authkey_file` names one made by `quorumdog key gen`"
-    known = siblings(path)
-    if hint := did_you_mean(word, known):
-        return hint
     if word in FAMILIAR:
         return FAMILIAR[word]
     for other in OPTIONS:
         if other[-1] == word and other[:-1] != path[:-1]:
             return f"`{word}` belongs to [{'.'.join(other[:-1])}]"
+    known = siblings(path)
+    if hint := did_you_mean(word, known):
+        return hint
     return f"there are: {', '.join(known)}" if known else "remove it"

@@ -31,8 +31,14 @@ class Source:
     def where(self, path: Path) -> str:
         """`file:line`, or the variable or flag that set it."""
         for size in range(len(path), 0, -1):
-            if path[:size] in self.origins:
-                return self.origins[path[:size]]
+            around = path[:size]
+            if around in self.origins:
+                return self.origins[around]
+            if around in self.lines.lines:
+                break
+            for origin, name in self.origins.items():
+                if origin[:size] == around:
+                    return name
         return f"{self.file}:{self.lines.line(path)}"
 
 
