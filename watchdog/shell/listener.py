@@ -14,7 +14,8 @@ from watchdog.shell.admission import Admission
 from watchdog.shell.connection import Connection, set_options
 from watchdog.shell.refusals import Refusal, Refusals
 
-BACKLOG: Final = 128
+BACKLOG: Final = 1024
+"""A crowd waits here, and a peer that returns waits behind it instead of being turned away."""
 PAUSE_S: Final = 0.1
 _EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _IP_FREEBIND: Final = 15
