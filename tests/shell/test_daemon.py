@@ -143,7 +143,7 @@ def test_lonely_node_forms_leads_escalates_and_stops_clean(plan: NodePlan) -> No
     assert kinds[0] is protocol.NodeUp
     assert kinds.count(protocol.ArmWill) == 1
     assert kinds.index(protocol.Escalate) < kinds.index(protocol.Deescalate)
-    assert "event=election_won state=COORDINATOR" in stage.log()
+    assert "event=election_won level=info node=alpha part=node state=COORDINATOR" in stage.log()
     assert not plan.ipc.path.exists()
 
 
@@ -158,7 +158,7 @@ def test_state_survives_and_the_epoch_rises(plan: NodePlan) -> None:
         if isinstance(packet, protocol.Escalate)
     ]
     assert epochs[0] < epochs[-1]
-    assert "event=state_loaded amnesiac=false" in played[1][1].log()
+    assert "part=node amnesiac=false term=" in played[1][1].log()
 
 
 def test_status_tells_of_the_only_node(plan: NodePlan) -> None:

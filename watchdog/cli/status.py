@@ -77,9 +77,6 @@ def _headline(body: dict[str, Any]) -> str:
 def _row(row: dict[str, Any], body: dict[str, Any]) -> tuple[str, ...]:
     is_local = row["name"] == body["local"]
     is_coordinator = row["name"] == body["coordinator"]
-    reachable = "this node" if is_local else "yes" if row["reachable"] else "no"
-    if row["reason"]:
-        reachable += f": {row['reason']}"
     heard, rtt = row["last_heard_s"], row["rtt_ms"]
     return (
         f"{'*' if is_coordinator else ' '} {row['name']}",
@@ -88,8 +85,8 @@ def _row(row: dict[str, Any], body: dict[str, Any]) -> tuple[str, ...]:
         row["role"],
         str(row["priority"]),
         "-" if is_local or heard is None else f"{heard:.1f} s",
-        "-" if rtt is None else f"{rtt:.1f} ms",
-        reachable,
+        "-" if rtt is None else f"{rtt:.2f} ms",
+        "this node" if is_local else "yes" if row["reachable"] else "no",
     )
 
 
@@ -101,13 +98,17 @@ def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 
 
 def _footer(body: dict[str, Any]) -> Iterator[str]:
+    for row in body["nodes"]:
+        if row["reason"]:
+            place = "" if row["reachable"] else "not reachable: "
+            yield f"{row['name']}: {place}{row['reason']}"
     for vip in body["vips"]:
         place = "held here" if vip["held"] else "not held here"
         yield f"VIP {vip['name']} {vip['address']}: {place}"
     quorum = body["quorum"]
     lost = "" if quorum["ok"] else ", LOST"
     lease = body["lease_left_ms"]
-    lease_text = "" if lease is None else f"; lease left {lease} ms"
+    lease_text = f"; lease left {lease} ms" if lease else ""
     yield f"quorum {quorum['have']}/{quorum['need']} needed{lost}{lease_text}; {_machine(body)}"
     if body["memory"] != "intact":
         yield f"memory: {body['memory']}"

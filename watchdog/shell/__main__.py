@@ -37,11 +37,13 @@ def main() -> int:
     die_with_the_guardian()
     plan = plans.parse(read(options.plan_fd, PLAN_SIZE_MAX))
     log = Log(plan.node, as_json=plan.log_json)
+    guard = socket.socket(fileno=options.guard_fd)
     try:
-        guard = socket.socket(fileno=options.guard_fd)
         return serve(Means(plan, Secret(read(options.key_fd, KEY_SIZE_MAX)), guard), log)
     finally:
         log.close()
+        # Closed by the kernel when this process is gone: the guardian kills who closes it before.
+        guard.detach()
 
 
 def serve(means: Means, log: Log) -> int:

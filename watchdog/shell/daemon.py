@@ -18,9 +18,16 @@ from typing import Final
 
 from ipc import server as ipc_server
 from watchdog import guardian_protocol as protocol
-from watchdog.core.effects import HardState
-from watchdog.core.events import Command, CommandReceived, Event, Ticked, UplinkChanged
-from watchdog.core.messages import INC_SIZE
+from watchdog.core.effects import Effect, HardState, StateChanged
+from watchdog.core.events import (
+    Command,
+    CommandReceived,
+    Event,
+    MessageReceived,
+    Ticked,
+    UplinkChanged,
+)
+from watchdog.core.messages import INC_SIZE, Beacon
 from watchdog.core.settings import Settings
 from watchdog.instant import SECOND
 from watchdog.shell import clock, identity
@@ -101,6 +108,7 @@ class Daemon:
         self._moves = Moves()
         self._start = self._load()
         self._node = self._start.node()
+        self._deadline_ns = self._node.next_deadline
         self._recorder = None if plan.record is None else Recorder(plan.record, self._start)
         self._performer = Performer(
             peers=self._peers,
@@ -153,7 +161,7 @@ class Daemon:
 
     def _close(self) -> None:
         self._storage.stop(CLOSE_TIMEOUT_S)
-        self._guard.close()
+        self._guard.stop()
         if self._recorder is not None:
             self._recorder.close()
 
@@ -171,33 +179,42 @@ class Daemon:
     async def _work(self) -> int:
         while True:
             for _ in range(BURST):
-                is_due = self._node.next_deadline <= clock.now().boot_ns
+                is_due = self._deadline_ns <= clock.now().boot_ns
                 event = Ticked() if is_due else self._inbox.take()
                 if event is None:
                     break
                 self._step(event)
+                # A timer that is always due must not starve what comes from outside.
                 if is_due and (waiting := self._inbox.take()) is not None:
                     self._step(waiting)
                 if self._performer.exit_code is not None:
                     return self._performer.exit_code
-            left_s = (self._node.next_deadline - clock.now().boot_ns) / SECOND
+            left_s = (self._deadline_ns - clock.now().boot_ns) / SECOND
             await self._inbox.wait(min(max(left_s, SLEEP_MIN_S), SLEEP_MAX_S))
-            await asyncio.sleep(0)
 
     def _step(self, event: Event) -> None:
         now = clock.now()
         outcome = self._node.step(now, event)
+        self._deadline_ns = self._node.next_deadline
         if self._recorder is not None:
             self._recorder.add(now, event, outcome)
         for effect in outcome:
             self._performer.perform(effect)
-        if isinstance(event, Ticked):
+        if self._may_have_moved(event, outcome):
             self._look_for_a_move()
         if isinstance(event, UplinkChanged) and event.up:
             self._peers.wake()
 
+    def _may_have_moved(self, event: Event, outcome: tuple[Effect, ...]) -> bool:
+        """Whether it is worth looking, which costs more than the ordinary step."""
+        match event:
+            case MessageReceived(peer=peer, message=Beacon()):
+                return peer != self._moves.coordinator
+            case _:
+                return any(isinstance(effect, StateChanged) for effect in outcome)
+
     def _look_for_a_move(self) -> None:
-        move = self._moves.look(self._node.status(), clock.timestamp(clock.wall_ms()))
+        move = self._moves.look(self._node.status(), _wall_text)
         if move is not None:
             self._log.info(
                 "coordinator_changed", coordinator=move.taker, was=move.giver, reason=move.reason
@@ -292,6 +309,10 @@ def _will(means: Means, inc: bytes) -> protocol.ArmWill:
     sealed = seal.seal_will(means.authkey.reveal(), plan.cluster_id, plan.node, inc, nonce)
     addresses = tuple((peer.address, peer.port) for peer in plan.peers)
     return protocol.ArmWill(sealed, addresses[: protocol.WILL_ADDRESSES_MAX])
+
+
+def _wall_text() -> str:
+    return clock.timestamp(clock.wall_ms())
 
 
 def _boot_ns() -> int:

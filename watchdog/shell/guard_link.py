@@ -36,10 +36,9 @@ class GuardLink:
         self._is_open = True
         asyncio.get_running_loop().add_reader(self._connection, self._receive)
 
-    def close(self) -> None:
-        """Stop to listen and close the socket."""
+    def stop(self) -> None:
+        """Stop to listen; the socket stays open, because its end means the end of the process."""
         self._forget()
-        self._connection.close()
 
     def send(self, packet: protocol.ToGuardian) -> None:
         """Send `packet` now, or when the guardian reads again; nothing when it is gone."""

@@ -52,8 +52,9 @@ class Inbox:
         return event
 
     async def wait(self, timeout_s: float) -> None:
-        """Sleep until there is an event, or for `timeout_s` seconds."""
+        """Sleep until there is an event, or for `timeout_s` seconds; others run in any case."""
         if self._events:
+            await asyncio.sleep(0)
             return
         loop = asyncio.get_running_loop()
         self._sleeper = loop.create_future()

@@ -1,4 +1,4 @@
-"""Log lines on stderr: `event=stepped_down term=7 reason=quorum_lost`, or one JSON object each.
+"""Log lines on stderr: `event=stepped_down ... term=7 reason=quorum_lost`, or JSON objects.
 
 Nothing here may hold up the lease: a line goes into a bounded queue and a thread writes it, so a
 stuck terminal or a full disk costs lines (which are counted) and nothing else.  Values come from
@@ -76,11 +76,14 @@ class Log:
             self.dropped += 1
 
     def _line(self, level: Level, event: str, fields: dict[str, Value]) -> bytes:
-        # `self` says who writes: `node` is whom the event is about.
-        everything: dict[str, Value] = {"event": event, **fields, "self": self._node}
-        if level != "info":
-            everything["level"] = level
-        everything["at"] = clock.timestamp(clock.wall_ms())
+        head: dict[str, Value] = {
+            "event": event,
+            "level": level,
+            "node": self._node,
+            "part": "node",
+        }
+        # Nothing that is logged can take the place of who says it.
+        everything = {**head, **fields, "at": clock.timestamp(clock.wall_ms()), **head}
         return (render_json(everything) if self._as_json else render(everything)).encode() + b"\n"
 
     def _write(self) -> None:

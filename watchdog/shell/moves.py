@@ -4,7 +4,7 @@ The core knows only the present; people ask for the past.  A node can name the r
 as it saw it: its own resignation, or why it stopped to hear the other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ class Moves:
     """Remembers the last move; `last` is None until there is one."""
 
     def __init__(self) -> None:
-        self._coordinator: str | None = None
+        self.coordinator: str | None = None
         self._resigned_for = ""
         self.last: Move | None = None
 
@@ -31,13 +31,13 @@ class Moves:
         """This node gives the place up, for `reason`."""
         self._resigned_for = reason
 
-    def look(self, core: Mapping[str, Any], at: str) -> Move | None:
-        """The move that `core` (Node.status()) shows for the first time; `at` is now, as text."""
-        taker, giver = core["coordinator"], self._coordinator
+    def look(self, core: Mapping[str, Any], clock: Callable[[], str]) -> Move | None:
+        """The move that `core` (Node.status()) shows for the first time; `clock` says when."""
+        taker, giver = core["coordinator"], self.coordinator
         if taker is None or taker == giver:
             return None
-        self._coordinator = taker
-        self.last = Move(giver, taker, at, self._reason(core, giver))
+        self.coordinator = taker
+        self.last = Move(giver, taker, clock(), self._reason(core, giver))
         self._resigned_for = ""
         return self.last
 

@@ -17,34 +17,36 @@ def led_by(name: str | None, **reasons: str) -> dict[str, Any]:
 def test_first_coordinator_is_a_move_from_nobody() -> None:
     """A process that has just started cannot know who led before."""
     moves = Moves()
-    assert moves.look(led_by(None), "1") is None
-    assert moves.look(led_by("alpha"), "2") == Move(None, "alpha", "2", "first seen")
+    assert moves.look(led_by(None), lambda: "1") is None
+    assert moves.look(led_by("alpha"), lambda: "2") == Move(None, "alpha", "2", "first seen")
 
 
 def test_time_without_a_coordinator_is_no_move() -> None:
     """It is part of the move that follows; a coordinator that comes back did not move."""
     moves = Moves()
-    moves.look(led_by("alpha"), "1")
-    assert moves.look(led_by(None), "2") is None
-    assert moves.look(led_by("alpha"), "3") is None
+    moves.look(led_by("alpha"), lambda: "1")
+    assert moves.look(led_by(None), lambda: "2") is None
+    assert moves.look(led_by("alpha"), lambda: "3") is None
     assert moves.last == Move(None, "alpha", "1", "first seen")
 
 
 def test_own_resignation_gives_the_reason_once() -> None:
     """The next move must not inherit it."""
     moves = Moves()
-    moves.look(led_by("alpha"), "1")
+    moves.look(led_by("alpha"), lambda: "1")
     moves.resigned("switchover: kernel update")
-    assert moves.look(led_by("beta"), "2") == Move(
+    assert moves.look(led_by("beta"), lambda: "2") == Move(
         "alpha", "beta", "2", "switchover: kernel update"
     )
-    assert moves.look(led_by("alpha"), "3") == Move("beta", "alpha", "3", "beta handed over")
+    assert moves.look(led_by("alpha"), lambda: "3") == Move(
+        "beta", "alpha", "3", "beta handed over"
+    )
 
 
 def test_lost_coordinator_is_the_reason_as_far_as_it_was_seen() -> None:
     """A bystander knows why it stopped to hear the old one."""
     moves = Moves()
-    moves.look(led_by("beta"), "1")
-    move = moves.look(led_by("alpha", beta="connection closed"), "2")
+    moves.look(led_by("beta"), lambda: "1")
+    move = moves.look(led_by("alpha", beta="connection closed"), lambda: "2")
     assert move is not None
     assert move.reason == "beta is lost: connection closed"
