@@ -236,6 +236,8 @@ class NodeProcess:
         stage.network.send(self, link, payload)
 
     def _tell(self, packet: protocol.ToGuardian) -> None:
+        if type(packet) is protocol.Escalate:
+            self.stage.watch.tell(self.stage.watch.claimed, self, packet.n)
         guardian = self.machine.guardian
         if guardian is not None:
             self.stage.heap.after(GUARD_DELAY_NS, guardian.packet, self, packet)

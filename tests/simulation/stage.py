@@ -43,6 +43,8 @@ class Watch:
         """(process, StateChanged)."""
         self.accepted: list[Look] = []
         """(machine, Extend or Escalate): the guardian took this claim."""
+        self.claimed: list[Look] = []
+        """(process, n): the node has written Escalate `n`."""
         self.held: list[Look] = []
         """(machine): it holds more than before; who is on or serving must be looked at."""
         self.went_off: list[Look] = []

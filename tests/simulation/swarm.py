@@ -4,10 +4,11 @@ Rule: a seed's outcome depends on nothing but the seed and what the command line
 seeds one by one and hand back plain data.
 """
 
+import contextlib
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -75,14 +76,37 @@ def run_many(
     jobs: int,
     profile: str | None = None,
     topology: str | None = None,
+    hours: float | None = None,
 ) -> Iterator[Outcome]:
-    """Run seeds in order of completion on `jobs` processes (1: in this one)."""
+    """Run seeds in turn on `jobs` processes (1: in this one), until `hours` are simulated."""
     run = partial(run_seed, profile=profile, topology=topology)
-    if jobs == 1:
-        yield from map(run, seeds)
-        return
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(run, seeds, chunksize=4)
+    left_ns = float("inf") if hours is None else hours * 3600 * SECOND
+    with contextlib.ExitStack() as stack:
+        results: Iterator[Outcome] = map(run, seeds)
+        if jobs > 1:
+            pool = stack.enter_context(ProcessPoolExecutor(jobs))
+            results = _in_batches(pool, run, seeds, 8 * jobs)
+        for outcome in results:
+            yield outcome
+            left_ns -= outcome.simulated_ns
+            if left_ns <= 0:
+                return
+
+
+def _in_batches(
+    pool: ProcessPoolExecutor,
+    run: Callable[[int], Outcome],
+    seeds: Iterable[int],
+    ahead: int,
+) -> Iterator[Outcome]:
+    """In the order of the seeds, with at most `ahead` of them begun."""
+    waiting: deque[Future[Outcome]] = deque()
+    for seed in seeds:
+        waiting.append(pool.submit(run, seed))
+        if len(waiting) >= ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 @dataclass(slots=True)
