@@ -14,16 +14,16 @@ from watchdog.config.errors import Path, Problem
 from watchdog.config.numbers import (
     SOCKET_PATH_MAX,
     final_weights,
-    overrides_ms,
     socket_path,
     timing_of,
 )
 from watchdog.config.options import did_you_mean
 from watchdog.config.schema import Cluster, Hooks, Node, Timing
-from watchdog.config.timing import PROFILES, violations
+from watchdog.config.timing import violations
 
 UDP_BEACONS: Final = False
 """Whether this version repeats beacons by UDP."""
+_MOVED_BY_DEESC: Final = {"deesc", "ticket", "hard", "promise"}
 
 
 def faults(made: Draft) -> Iterator[Problem]:
@@ -146,7 +146,6 @@ def _timing(cluster: Cluster, hooks: Hooks, table: Timing) -> Iterator[Problem]:
             'write how long it may take, for example "500ms"',
         )
     timing = timing_of(cluster, hooks, table)
-    given = overrides_ms(cluster, hooks, table)
     for text in violations(
         timing, scheduling=cluster.scheduling, gate=False, udp_beacons=UDP_BEACONS
     ):
@@ -154,7 +153,7 @@ def _timing(cluster: Cluster, hooks: Hooks, table: Timing) -> Iterator[Problem]:
         if not table.model_fields_set:
             hint = _profile_hint(cluster)
         yield Problem(
-            _blame(text, cluster, given),
+            _blame(text, hooks, table),
             f"timing {cluster.timing}: {text}",
             "two nodes on, or a VIP that moves for nothing, would be possible",
             hint,
@@ -169,16 +168,18 @@ def _profile_hint(cluster: Cluster) -> str:
     return "shorten `de_escalation_timeout`, or choose another timing"
 
 
-def _blame(text: str, cluster: Cluster, given: dict[str, int]) -> Path:
+def _blame(text: str, hooks: Hooks, table: Timing) -> Path:
     """The option that a person would change: a number of the file that the text names."""
-    words = text.replace("*", " ").replace("+", " ").replace("(", " ").split()
-    for name in given:
-        if name in words and name not in {"deesc", "failback_delay", "escalation_timeout"}:
-            return ("timing", "retry" if name.startswith("retry") else name)
-    if "deesc" in given and "deesc" in words:
+    words = set(text.replace("*", " ").replace("+", " ").replace("(", " ").split())
+    for name in table.model_fields_set & words:
+        return ("timing", name)
+    if "escalation_timeout" in words:
+        return ("hooks", "escalation_timeout")
+    if "failback_delay" in words:
+        return ("cluster", "failback_delay")
+    if hooks.de_escalation_timeout is not None and words & _MOVED_BY_DEESC:
         return ("hooks", "de_escalation_timeout")
-    is_profile = cluster.timing in PROFILES and not given
-    return ("cluster", "timing") if is_profile else ("timing",)
+    return ("timing",) if table.model_fields_set else ("cluster", "timing")
 
 
 def _quorum(cluster: Cluster, nodes: dict[str, Node]) -> Iterator[Problem]:

@@ -161,7 +161,9 @@ def test_wrong_table_is_refused(table: str, sentence: str, tmp_path: Path) -> No
 def test_tables_of_later_versions_that_change_nothing_are_accepted(tmp_path: Path) -> None:
     """A file written for the next version should not fail for saying `off`."""
     text = f"{GOOD}[lifecheck]\nmethod = 'none'\n"
-    text = text.replace("[nodes]", 'gate = "none"\nself_fence = "off"\nwatchdog_device = ""\n[nodes]')
+    text = text.replace(
+        "[nodes]", 'gate = "none"\nself_fence = "off"\nwatchdog_device = ""\n[nodes]'
+    )
     assert examined(tmp_path, text).faults == ()
 
 

@@ -38,7 +38,12 @@ def test_any_text_is_a_duration_or_refused_politely(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "short"),
-    [("10.0.0.11", "10.0.0.11"), ("FD00:0::0011", "fd00::11"), ("::", "::"), ("0.0.0.0", "0.0.0.0")],
+    [
+        ("10.0.0.11", "10.0.0.11"),
+        ("FD00:0::0011", "fd00::11"),
+        ("::", "::"),
+        ("0.0.0.0", "0.0.0.0"),
+    ],
 )
 def test_address_gets_its_short_form(text: str, short: str) -> None:
     """Two spellings of one address must compare equal."""
