@@ -102,10 +102,10 @@ def from_files(pki: Pki, cluster: str, node: str, members: frozenset[str]) -> Id
     try:
         server = _context(ca_pem, chain, server=True)
         client = _context(ca_pem, chain, server=False)
-    except ssl.SSLError as error:
+    except (ssl.SSLError, ValueError) as error:
         raise IdentityError(
-            f"[cluster] pki: {pki.cert}, {pki.key} and {pki.ca} cannot be used: {error.reason}; "
-            "each must be PEM, and the key must be the certificate's"
+            f"[cluster] pki: {pki.cert}, {pki.key} and {pki.ca} cannot be used ({error}); "
+            "each must be PEM, the key must be the certificate's and have no password"
         ) from error
     identity = Identity(server, client, cluster, members)
     _check_own_certificate(identity, pki.cert, cert_pem, node)
@@ -247,7 +247,8 @@ def _load_chain(context: ssl.SSLContext, chain: Secret) -> None:
     descriptor = os.memfd_create("", os.MFD_CLOEXEC)
     try:
         os.write(descriptor, chain.reveal())
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+        # Without a password of ours OpenSSL would ask for one at the terminal.
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=b"")
     finally:
         os.ftruncate(descriptor, 0)
         os.close(descriptor)
