@@ -57,19 +57,12 @@ install -m 0644 packaging/sysusers.conf "$root/usr/lib/sysusers.d/quorumdog.conf
 install -m 0644 packaging/tmpfiles.conf "$root/usr/lib/tmpfiles.d/quorumdog.conf"
 install -d -m 0750 "$root/etc/quorumdog"
 install -d -m 0700 "$root/var/lib/quorumdog"
-conf=$root/etc/quorumdog/quorumdog.conf
-if [ -e "$conf" ]; then
-    echo "Kept $conf (the new sample is $home/share/sample.conf)"
-else
-    install -m 0640 sample.conf "$conf"
-fi
-
 if [ -z "$root" ]; then
     if ! getent passwd quorumdog >/dev/null; then
         useradd --system --user-group --home-dir /var/lib/quorumdog --no-create-home \
             --shell /usr/sbin/nologin --comment "quorumdog node process" quorumdog
     fi
-    chown root:quorumdog /etc/quorumdog "$conf"
+    chown root:quorumdog /etc/quorumdog
     chown -R quorumdog:quorumdog /var/lib/quorumdog
     [ ! -d /run/systemd/system ] || systemctl daemon-reload
 fi
@@ -79,7 +72,10 @@ echo "Installed $("$root$home/bin/python" -I -c \
 if [ -n "$root" ]; then
     echo "    move $root to its machine; there: systemd-sysusers && systemd-tmpfiles --create"
 else
-    echo "    edit /etc/quorumdog/quorumdog.conf, the same on every node"
-    echo "    quorumdog check && systemctl enable --now quorumdog"
-    echo "    (upgrade: systemctl restart quorumdog, one node after the other, standbys first)"
+    if [ -e /etc/quorumdog/quorumdog.conf ]; then
+        echo "    systemctl restart quorumdog    (one node after the other, standbys first)"
+    else
+        echo "    quorumdog init --help    (or copy $home/share/sample.conf to /etc/quorumdog)"
+        echo "    quorumdog check && systemctl enable --now quorumdog"
+    fi
 fi

@@ -64,7 +64,10 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         ("click",),
     ),
-    "watchdog.cli.demo": (("ipc", "watchdog.config.timing"), ("click",)),
+    "watchdog.cli.demo": (
+        ("ipc", "watchdog.cli.privileges", "watchdog.cli.status"),
+        ("click",),
+    ),
     "ipc": ((), ()),
     "lifecheck": (("ipc", "watchdog.wire.seal"), ()),
 }
