@@ -23,12 +23,6 @@ from watchdog.config.plan import resolve
 
 KINDS: Final = ("escalation", "de_escalation", "state_change")
 HOOK_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-STATE_CHANGE_TIMEOUT_MS: Final = 10_000
-STATES: Final = {
-    "escalation": ("STANDBY", "COORDINATOR"),
-    "de_escalation": ("COORDINATOR", "STANDBY"),
-    "state_change": ("LOADING", "STANDBY"),
-}
 FAILED_CODE: Final = 1
 
 
@@ -53,8 +47,8 @@ def test(*, kind: str, file: str, node: str | None, dry_run: bool) -> None:
     argv = plan["hooks"][kind]
     if argv is None:
         fail(FAILED_CODE, f"no {kind} hook is configured in {file}", f"add `{kind}` to [hooks]")
-    environment = environment_of(plan, kind)
-    event = json.dumps(event_of(environment))
+    facts = event_of(plan, kind)
+    environment, event = environment_of(facts), json.dumps(facts)
     if dry_run:
         _print(argv, environment, event, plan["hooks"]["user"])
         return
@@ -68,41 +62,37 @@ def _plan(loaded: Loaded, node: str | None) -> dict[str, Any]:
         refuse(error)
 
 
-def environment_of(plan: Mapping[str, Any], kind: str) -> dict[str, str]:
-    """The hook's whole environment, from nothing, for a made-up event."""
-    old, new = STATES[kind]
-    names = [vip["interface"] for vip in plan["vips"]]
+def event_of(plan: Mapping[str, Any], kind: str) -> dict[str, str | int]:
+    """A made-up event: what the hook reads as JSON on stdin. States are told to one kind only."""
+    old, new = ("STANDBY", "COORDINATOR") if kind == "state_change" else ("", "")
     return {
-        "PATH": HOOK_PATH,
-        "LC_ALL": "C",
-        "QUORUMDOG_EVENT": kind,
-        "QUORUMDOG_CLUSTER": plan["cluster"],
-        "QUORUMDOG_NODE": plan["node"],
-        "QUORUMDOG_EPOCH": "1",
-        "QUORUMDOG_VIPS": " ".join(f"{vip['address']}/{vip['prefix']}" for vip in plan["vips"]),
-        "QUORUMDOG_INTERFACES": " ".join(names),
-        "QUORUMDOG_OLD_STATE": old,
-        "QUORUMDOG_NEW_STATE": new,
-        "QUORUMDOG_OLD_COORDINATOR": plan["node"] if old == "COORDINATOR" else "",
-        "QUORUMDOG_REASON": "test",
-        "QUORUMDOG_DEADLINE_MS": str(_bound_ms(plan, kind)),
+        "schema": 1,
+        "event": kind,
+        "epoch": 1,
+        "deadline_ms": _bound_ms(plan, kind),
+        "reason": "test",
+        "old_state": old,
+        "new_state": new,
+        "old_coordinator": "",
+        "new_coordinator": plan["node"] if new else "",
+        "cluster": plan["cluster"],
+        "node": plan["node"],
+        "vips": " ".join(f"{vip['address']}/{vip['prefix']}" for vip in plan["vips"]),
+        "interfaces": " ".join(vip["interface"] for vip in plan["vips"]),
     }
 
 
-def event_of(environment: Mapping[str, str]) -> dict[str, str]:
-    """The same as one JSON object, for stdin."""
-    prefix = "QUORUMDOG_"
-    return {
-        name.removeprefix(prefix).lower(): value
-        for name, value in environment.items()
-        if name.startswith(prefix)
-    }
+def environment_of(event: Mapping[str, str | int]) -> dict[str, str]:
+    """The hook's whole environment, from nothing: the same facts as the event."""
+    told = {f"QUORUMDOG_{name.upper()}": str(value) for name, value in event.items()}
+    del told["QUORUMDOG_SCHEMA"]
+    return {"PATH": HOOK_PATH, "LC_ALL": "C.UTF-8", **told}
 
 
 def _bound_ms(plan: Mapping[str, Any], kind: str) -> int:
-    if kind == "state_change":
-        return STATE_CHANGE_TIMEOUT_MS
-    return int(plan["hooks"][f"{kind}_timeout_ms"])
+    """A notification has the bound of an escalation."""
+    name = "de_escalation" if kind == "de_escalation" else "escalation"
+    return int(plan["hooks"][f"{name}_timeout_ms"])
 
 
 def _print(argv: list[str], environment: Mapping[str, str], event: str, user: str | None) -> None:

@@ -1,5 +1,7 @@
 """The membership that this node obeyed last, read from its state file without changing it."""
 
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -16,12 +18,7 @@ def stored_members(plan: Mapping[str, Any]) -> Stored | None:
 
     A file that is damaged, foreign or not readable is the node process's to judge: it says more.
     """
-    file = Path(plan["data_dir"], FILE_NAME)
-    try:
-        with file.open("rb") as opened:
-            raw = opened.read(slots.FILE_SIZE)
-    except OSError:
-        return None
+    raw = _read(Path(plan["data_dir"], FILE_NAME))
     loaded = slots.choose(raw, bytes.fromhex(plan["cluster_id"]), plan["node"])
     if loaded.payload is None or loaded.fault is slots.Fault.FOREIGN:
         return None
@@ -29,3 +26,16 @@ def stored_members(plan: Mapping[str, Any]) -> Stored | None:
         return unpack_record(loaded.payload).members or None
     except RecordError:
         return None
+
+
+def _read(file: Path) -> bytes:
+    """The file's bytes; none when it is no plain file (opening a pipe must not wait)."""
+    try:
+        opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        is_file = stat.S_ISREG(os.fstat(opened).st_mode)
+        return os.read(opened, slots.FILE_SIZE) if is_file else b""
+    finally:
+        os.close(opened)
