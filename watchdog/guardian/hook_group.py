@@ -44,20 +44,24 @@ def _read(path: str) -> str:
 
 
 class HookGroup:
-    """Without a cgroup: all our descendants but the `spared()` pids and theirs."""
+    """Without a cgroup: all our descendants but the `spared()` pids and theirs.
 
-    def __init__(self, name: str, spared: Callable[[], set[int]]) -> None:
+    `is_used`: make the cgroup; otherwise only a predecessor's is taken over, to be emptied.
+    """
+
+    def __init__(self, name: str, spared: Callable[[], set[int]], *, is_used: bool) -> None:
         self.path = ""
         self._spared = spared
         self._events = -1
         mount = find_mount(_read("/proc/self/mountinfo"))
         if mount:
-            self._make(os.path.join(mount, own_path(_read("/proc/self/cgroup")), name))
+            self._open(os.path.join(mount, own_path(_read("/proc/self/cgroup")), name), is_used)
 
-    def _make(self, path: str) -> None:
+    def _open(self, path: str, is_used: bool) -> None:
         try:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(path, 0o755)
+            if is_used:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(path, 0o755)
             flags = os.O_RDONLY | os.O_CLOEXEC
             self._events = os.open(os.path.join(path, "cgroup.events"), flags)
         except OSError:

@@ -69,9 +69,13 @@ class Hooks:
         self._notify_pid = 0
         self._notifies: deque[Notify] = deque(maxlen=NOTIFIES_MAX)
         self._account = users.find(plan.hooks.user) if plan.hooks.user else None
-        self._group = HookGroup(f"quorumdog-hooks-{tag}", self._not_hooks)
+        self._group = HookGroup(
+            f"quorumdog-hooks-{tag}", self._not_hooks, is_used=plan.policy.has_hooks
+        )
         self._group.watch(loop.watch, self.look)
-        self._notify_group = HookGroup(f"quorumdog-notify-{tag}", self._not_hooks)
+        self._notify_group = HookGroup(
+            f"quorumdog-notify-{tag}", self._not_hooks, is_used=bool(plan.hooks.state_change)
+        )
 
     @property
     def has_cgroup(self) -> bool:

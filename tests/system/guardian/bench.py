@@ -4,6 +4,7 @@
 where another holder of the VIP can be put.  Both are deleted at the end, whatever happens.
 """
 
+import hashlib
 import json
 import os
 import select
@@ -46,7 +47,7 @@ Packet = TypeVar("Packet")
 
 
 def ip(*words: str, check: bool = True) -> str:
-    """Run ip(8) and return what it prints."""
+    """Run ip from iproute2 and return what it prints."""
     done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
     assert not check or done.returncode == 0, f"ip {' '.join(words)}: {done.stderr}"
     return done.stdout
@@ -58,6 +59,14 @@ def wait_for(what: str, fact: Any, patience_s: float = PATIENCE_S) -> None:  # n
     while not fact():
         assert time.monotonic() < end, f"not within {patience_s} s: {what}"
         time.sleep(0.005)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it runs; a zombie that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @dataclass
@@ -137,6 +146,7 @@ class Bench:
         self.inside, self.outside = f"{tag}i", f"{tag}o"
         self.folder = folder
         self.log = folder / "log"
+        self.hides_cgroups = False
         self.process: subprocess.Popen[bytes] | None = None
         self.key = folder / "authkey"
         self.key.write_bytes(b"k" * 32)
@@ -144,6 +154,7 @@ class Bench:
         self._listener.bind(str(folder / "relay"))
         self._listener.listen(16)
         self._nodes: list[Node] = []
+        self._sockets = [self._listener]
 
     def make(self) -> None:
         """Make the namespaces."""
@@ -162,11 +173,13 @@ class Bench:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        for node in self._nodes:
-            node.link.close()
-        self._listener.close()
+        for used in (*self._sockets, *(node.link for node in self._nodes)):
+            used.close()
         for name in (self.inside, self.outside):
             ip("netns", "del", name, check=False)
+        tag = hashlib.sha256(str((self.folder / "data").resolve()).encode()).hexdigest()[:12]
+        for left in Path("/sys/fs/cgroup").glob(f"**/quorumdog-*-{tag}"):
+            left.rmdir()
 
     def plan(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
         """Return a plan of one node; `changes` replace whole keys."""
@@ -186,12 +199,20 @@ class Bench:
         }  # fmt: skip
         return plan | changes
 
-    def start(self, **changes: Any) -> None:  # noqa: ANN401
-        """Start the guardian."""
+    def write_plan(self, **changes: Any) -> Path:  # noqa: ANN401
+        """Write the plan to a file."""
         file = self.folder / "plan.json"
         file.write_text(json.dumps(self.plan(**changes)))
+        return file
+
+    def start(self, **changes: Any) -> None:  # noqa: ANN401
+        """Start the guardian."""
+        file = self.write_plan(**changes)
+        # `ip netns exec` mounts a /sys without cgroups, nsenter keeps the machine's.
+        into = ["nsenter", f"--net=/run/netns/{self.inside}"]
+        into = ["ip", "netns", "exec", self.inside] if self.hides_cgroups else into
         words = [
-            "nsenter", f"--net=/run/netns/{self.inside}", sys.executable, "-I", str(HERE / "launcher.py"),
+            *into, sys.executable, "-I", str(HERE / "launcher.py"),
             str(file), str(HERE / "relay.py"), str(self.folder / "relay"),
         ]  # fmt: skip
         with self.log.open("ab") as log:
@@ -231,6 +252,24 @@ class Bench:
         """Whether a text is in the guardian's log."""
         return text in self.log.read_text()
 
+    def will_listener(self) -> socket.socket:
+        """Return a socket outside to which wills come."""
+        with in_namespace(self.outside):
+            listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._sockets.append(listener)
+            listener.bind(("10.77.0.2", WILL_PORT))
+        listener.settimeout(PATIENCE_S)
+        return listener
+
+    def group_of(self, pid_file: Path) -> str:
+        """Return "cgroup" when that process is in a cgroup of its hooks."""
+        text = Path(f"/proc/{pid_file.read_text().strip()}/cgroup").read_text()
+        return "cgroup" if "quorumdog-hooks" in text else "no group"
+
+    def escalate_packet(self, node: Node, s: Instant) -> Escalate:
+        """Return an Escalate whose answer is not waited for."""
+        return Escalate(node.n, 1, 1, node.round, s, SOFT_MS, HARD_MS)
+
     def stop(self) -> int:
         """SIGTERM the guardian; its exit code."""
         assert self.process
@@ -254,12 +293,3 @@ def _setns(fd: int) -> None:
 
     result = ctypes.CDLL(None, use_errno=True).setns(fd, 0)
     assert result == 0, os.strerror(ctypes.get_errno())
-
-
-def will_listener(bench: Bench) -> socket.socket:
-    """Return a socket outside to which wills come."""
-    with in_namespace(bench.outside):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        listener.bind(("10.77.0.2", WILL_PORT))
-    listener.settimeout(PATIENCE_S)
-    return listener

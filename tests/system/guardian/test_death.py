@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from tests.system.guardian.bench import HARD_MS, SOFT_MS, Bench, wait_for, will_listener
+from tests.system.guardian.bench import HARD_MS, SOFT_MS, Bench, is_alive, wait_for
 from watchdog.guardian.clock import now
 from watchdog.guardian_protocol import Deescalate, Escalate, Extend, Off
 from watchdog.instant import MS, elapsed_hi
@@ -12,7 +12,7 @@ from watchdog.instant import MS, elapsed_hi
 
 def test_a_killed_node_loses_the_vip_and_its_will_is_sent_as_armed(bench: Bench) -> None:
     """The fast path of a failover: off at once, then the RELEASE, then the next process."""
-    listener = will_listener(bench)
+    listener = bench.will_listener()
     bench.start()
     node = bench.node()
     assert node.greet().off_clean
@@ -93,4 +93,4 @@ def test_a_stopping_guardian_ends_the_node_and_leaves_nothing(bench: Bench) -> N
     node.escalate(epoch=1)
     assert bench.stop() == 0
     assert not bench.has_vip()
-    assert not os.path.exists(f"/proc/{node.pid}")
+    assert not is_alive(node.pid)
