@@ -1,13 +1,18 @@
 """The uplink watch on this machine's kernel; a lost carrier is in tests/system."""
 
 import asyncio
+import errno
+import socket
 from collections.abc import Coroutine
 from typing import Any
+
+import pytest
 
 from tests.shell.disks import FakeInbox
 from tests.shell.links import until
 from tests.unit.watchdog.shell.test_rtnetlink import RUNNING, UP, address, link, message
 from watchdog.core.events import UplinkChanged
+from watchdog.shell import uplink as shell_uplink
 from watchdog.shell.rtnetlink import Kind
 from watchdog.shell.uplink import Uplink
 
@@ -38,6 +43,20 @@ def test_a_loopback_address_is_always_usable() -> None:
         uplink = Uplink(loopback, inbox)
         asyncio.run(beside(uplink.run(), asyncio.sleep(0.05)))
         assert (uplink.is_up, inbox.events) == (True, [])
+
+
+def test_a_kernel_that_may_not_be_asked_counts_as_usable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a sandbox without netlink the node works; only the peers' silence tells then."""
+
+    def forbidden() -> socket.socket:
+        raise OSError(errno.EAFNOSUPPORT, "Address family not supported")
+
+    monkeypatch.setattr(shell_uplink, "_kernel", forbidden)
+    inbox = FakeInbox()
+    uplink = Uplink(ABSENT, inbox)
+    asyncio.run(beside(uplink.run(), asyncio.sleep(0.05)))
+    assert (uplink.is_up, inbox.events) == (True, [])
+    assert uplink.why == "cannot be watched: address family not supported"
 
 
 def test_nothing_is_judged_before_both_dumps_are_there_and_only_changes_are_told() -> None:

@@ -33,21 +33,24 @@ class Uplink:
         self.why = "not looked at yet"
 
     async def run(self) -> None:
-        """Watch until cancelled; OSError when the kernel has no rtnetlink."""
+        """Watch until cancelled."""
         loop = asyncio.get_running_loop()
         if ipaddress.ip_address(self._address).is_loopback:
             self.why = "a loopback address"
             await loop.create_future()
-        kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
-        with socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE) as kernel:
-            self._socket = kernel
-            kernel.bind((0, _GROUPS))
-            loop.add_reader(kernel, self._read)
+        try:
+            self._socket = _kernel()
+        except OSError as error:
+            self.why = f"cannot be watched: {(error.strerror or str(error)).lower()}"
+            await loop.create_future()
+        assert self._socket is not None
+        with self._socket:
+            loop.add_reader(self._socket, self._read)
             try:
                 self._ask()
                 await loop.create_future()  # everything happens in `_read`
             finally:
-                loop.remove_reader(kernel)
+                loop.remove_reader(self._socket)
 
     def _ask(self) -> None:
         """Ask for the next part of the whole picture: the kernel does one dump at a time."""
@@ -78,3 +81,15 @@ class Uplink:
         if is_up != self.is_up:
             self.is_up = is_up
             self._inbox.put_local(UplinkChanged(is_up, self.why))
+
+
+def _kernel() -> socket.socket:
+    """A socket that is told of every change of links and addresses."""
+    kind = socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+    kernel = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
+    try:
+        kernel.bind((0, _GROUPS))
+    except OSError:
+        kernel.close()
+        raise
+    return kernel
