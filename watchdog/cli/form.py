@@ -5,11 +5,22 @@ Once, and on purpose: a node with an edited file must not form a second cluster 
 
 import click
 
-from watchdog.cli.local import find, options, printable
+from watchdog.cli.local import (
+    CONFIG_FILE,
+    CONFIG_HELP,
+    NODE_HELP,
+    SET_HELP,
+    SOCKET_HELP,
+    find,
+    printable,
+)
 
 
 @click.command()
-@options
+@click.option("--config", default=CONFIG_FILE, show_default=True, help=CONFIG_HELP)
+@click.option("--node", metavar="NAME", help=NODE_HELP)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
+@click.option("--socket", metavar="PATH", help=SOCKET_HELP)
 def command(config: str, node: str | None, settings: tuple[str, ...], socket: str | None) -> None:
     """Form a fresh cluster without waiting for every configured node.
 

@@ -7,7 +7,6 @@ They read three values of the configuration by `tomllib` alone: `status` has to 
 import os
 import sys
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -19,6 +18,10 @@ from ipc.client import RefusedError, UnreachableError, call
 CONFIG_FILE: Final = "/etc/quorumdog/quorumdog.conf"
 RUN_DIR: Final = "/run/quorumdog"
 PORT: Final = 9000
+CONFIG_HELP: Final = "The cluster's file."
+NODE_HELP: Final = "The node that is expected to answer."
+SET_HELP: Final = "As given to `run`; cluster.run_dir and cluster.port matter here."
+SOCKET_HELP: Final = "The control socket, instead of the one that follows from the file."
 UNREACHABLE_CODE: Final = 3
 REFUSED_CODE: Final = 1
 
@@ -50,27 +53,6 @@ class Daemon:
             text = f"the daemon at {self.socket} is {body['local']}, not {self.node}"
             fail(UNREACHABLE_CODE, text, "say where the other one is with --config or --socket")
         return body
-
-
-def options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add to a verb that asks the daemon how to find it; `find` takes what they give."""
-    choices = (
-        click.option(
-            "--config", default=CONFIG_FILE, show_default=True, help="The cluster's file."
-        ),
-        click.option("--node", help="The node that is expected to answer."),
-        click.option(
-            "--set",
-            "settings",
-            multiple=True,
-            metavar="KEY=VALUE",
-            help="As for `run`; cluster.run_dir and cluster.port matter here.",
-        ),
-        click.option("--socket", help="The control socket, instead of the one in the file."),
-    )
-    for choice in reversed(choices):
-        command = choice(command)
-    return command
 
 
 def find(config: str, node: str | None, settings: tuple[str, ...], socket: str | None) -> Daemon:

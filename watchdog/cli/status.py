@@ -11,7 +11,15 @@ from typing import Any, Final
 
 import click
 
-from watchdog.cli.local import find, options, printable
+from watchdog.cli.local import (
+    CONFIG_FILE,
+    CONFIG_HELP,
+    NODE_HELP,
+    SET_HELP,
+    SOCKET_HELP,
+    find,
+    printable,
+)
 
 WIDTH: Final = 100
 REFRESH_S: Final = 1.0
@@ -20,7 +28,10 @@ HEADINGS: Final = ("NODE", "ADDRESS", "STATE", "ROLE", "PRI", "HEARD", "RTT", "R
 
 
 @click.command()
-@options
+@click.option("--config", default=CONFIG_FILE, show_default=True, help=CONFIG_HELP)
+@click.option("--node", metavar="NAME", help=NODE_HELP)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
+@click.option("--socket", metavar="PATH", help=SOCKET_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 @click.option("--watch", is_flag=True, help="Draw anew every second, until Ctrl-C.")
 def command(

@@ -8,7 +8,18 @@ from typing import Final
 
 import click
 
-from watchdog.cli.local import REFUSED_CODE, Daemon, fail, find, options, printable
+from watchdog.cli.local import (
+    CONFIG_FILE,
+    CONFIG_HELP,
+    NODE_HELP,
+    REFUSED_CODE,
+    SET_HELP,
+    SOCKET_HELP,
+    Daemon,
+    fail,
+    find,
+    printable,
+)
 
 ANSWER_S: Final = 35.0
 POLL_S: Final = 0.05
@@ -16,7 +27,10 @@ WAIT_S: Final = 30.0
 
 
 @click.command()
-@options
+@click.option("--config", default=CONFIG_FILE, show_default=True, help=CONFIG_HELP)
+@click.option("--node", metavar="NAME", help=NODE_HELP)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
+@click.option("--socket", metavar="PATH", help=SOCKET_HELP)
 @click.option("--to", help="The node that shall lead; without it the best of the others.")
 @click.option("--reason", default="operator", show_default=True, help="For the log and `status`.")
 @click.option("--dry-run", is_flag=True, help="Only say what would happen.")

@@ -113,6 +113,7 @@ def foresee(status: Mapping[str, object], target: str | None) -> Reply:
     if target is not None:
         others = [row for row in others if row["name"] == target]
     if not others:
-        return bad(f"{target or 'no other node'} is reachable and eligible now")
+        who = f"{target} is not" if target else "no other node is"
+        return bad(f"{who} reachable and eligible now")
     best = max(others, key=lambda row: row["priority"])
     return ok({"MESSAGE": f"{best['name']} would take over from {coordinator}"})

@@ -31,6 +31,11 @@ class GuardLink:
         self._is_open = False
         self.dropped = 0
 
+    @property
+    def waiting(self) -> int:
+        """Packets that the guardian has not taken yet."""
+        return len(self._queue)
+
     def open(self) -> None:
         """Start to listen; call it once, on the running event loop."""
         self._is_open = True
