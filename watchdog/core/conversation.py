@@ -112,7 +112,8 @@ class Conversation:
         if vote.tenure.node != peer:
             return
         if vote.transfer is not None and vote.transfer.node != self._ctx.me:
-            self._release(Release(vote.transfer, vote.term, peer, gone=False), now)
+            implied = Release(vote.transfer, vote.term, peer, gone=False, was_on=True)
+            self._release(implied, now)
         if voter.is_copy(vote.tenure, vote.round) and self._ctx.ledger.voted_for == peer:
             self._answer(peer, vote, now, is_vote=True)
             return
@@ -222,7 +223,9 @@ class Conversation:
         """
         parts, office, ledger = self._parts, self._parts.office, self._ctx.ledger
         assert office is not None
-        if beacon.term < office.term:
+        if beacon.digest != self._ctx.settings.digest:
+            self._ctx.send(peer, Nack(office.term, leading=True, reason="members"), now)
+        elif beacon.term < office.term:
             self._ctx.send(peer, Nack(office.term, leading=True, reason="term"), now)
         elif office.phase is not Phase.RESIGNING:
             text = f"{peer} leads term {beacon.term} while this node leads {office.term}"
@@ -238,7 +241,7 @@ class Conversation:
         parts = self._parts
         was_held = self._ctx.voter.release(release, now)
         if was_held:
-            parts.was_released(release.tenure.node, now)
+            parts.was_released(release.tenure.node, now, was_on=release.was_on)
         reserve = self._ctx.voter.reserve
         if release.successor != self._ctx.me or reserve is None or reserve.node != self._ctx.me:
             return

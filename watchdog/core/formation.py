@@ -46,6 +46,7 @@ class Formation:
         self._is_asked = False
         self._is_forced = False
         self._is_written = False
+        self._is_counted = False
         self._asked_ns = now.boot_ns
         self._loaded_seq = ctx.ledger.seq
         self._floor = ctx.ledger.term
@@ -202,13 +203,23 @@ class Formation:
             self._remember_if_known(now)
 
     def _accept_if_moved(self, now: Instant) -> None:
-        """Obey the new list once the others of the old one are no quorum of it any more."""
-        moved = self._old.sum({self._ctx.me, *self._answers})
-        if self._ctx.voter.is_sitting_out(now) or not self._ctx.ledger.has_written:
+        """Obey the new list once the others of the old one are no quorum of it any more.
+
+        What the earlier processes of the members counted had promised under the old list must be
+        over too: so a whole sit-out passes between the count and the new list.
+        """
+        voter, ledger = self._ctx.voter, self._ctx.ledger
+        if voter.is_sitting_out(now) or not ledger.has_written:
             return
-        if not self._old.is_quorum(self._old.total - moved):
-            self._ctx.ledger.membership_accepted()
-            self._become_intact(now)
+        moved = self._old.sum({self._ctx.me, *self._answers})
+        if self._old.is_quorum(self._old.total - moved):
+            return
+        if not self._is_counted:
+            self._is_counted = True
+            voter.restart_sitout(now)
+            return
+        ledger.membership_accepted()
+        self._become_intact(now)
 
     def _remember_if_known(self, now: Instant) -> None:
         """Rule 3 of formation: (i) enough of those who remember, or (ii) a quorum of anybody."""

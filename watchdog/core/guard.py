@@ -31,6 +31,7 @@ class Guard:
         self.is_off = False
         self.is_on = False
         self.off_failed = ""
+        self._is_leaving = False
         self._n = 0
         self._escalate_n = NEVER
         self._unanswered_since: Instant | None = None
@@ -54,7 +55,7 @@ class Guard:
         """Ask to go on; from here on this node counts as not off. `bounds_ms`: (soft, hard)."""
         assert self.is_off, "escalation of a node that is not off"
         self._escalate_n = n = self.next_n()
-        self.is_off = False
+        self.is_off = self._is_leaving = False
         self.off_failed = ""
         return Escalate(n, no, epoch, at.round, at.s, *bounds_ms)
 
@@ -67,6 +68,7 @@ class Guard:
     def deescalate(self, why: str) -> Deescalate:
         """Ask to go off."""
         self.is_on = False
+        self._is_leaving = True
         return Deescalate(self.next_n(), why)
 
     def extended(self) -> None:
@@ -74,8 +76,8 @@ class Guard:
         self._unanswered_since = None
 
     def escalated(self, n: int) -> bool:
-        """ESCALATE(n) succeeded; False when that answer is not for the latest one."""
-        if n != self._escalate_n or self.is_off:
+        """ESCALATE(n) succeeded; False when it is not the latest, or was called off meanwhile."""
+        if n != self._escalate_n or self.is_off or self._is_leaving:
             return False
         self.is_on = True
         self._unanswered_since = None

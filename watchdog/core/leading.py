@@ -56,6 +56,7 @@ class Leadership:
         self.epoch = ballot.term
         self.phase = Phase.ELECTED
         self.won = now
+        self.was_on = False
         self._beacon_voters: set[str] = set()
         self._beacon_ns = now.boot_ns
         self._extended_to: LeaseRound | None = None
@@ -74,7 +75,8 @@ class Leadership:
         """A round every beacon interval; a guardian that answers slowly delays, never doubles."""
         if self.phase is Phase.RESIGNING:
             return
-        if now.boot_ns - self._beacon_ns >= self._ctx.timing.beacon_ns:
+        is_due = now.boot_ns - self._beacon_ns >= self._ctx.timing.beacon_ns
+        if is_due and not self.lease.is_opening:
             self.beacon(now)
         self._vote_again_if_durable(now)
 
@@ -148,6 +150,7 @@ class Leadership:
         """The guardian has the VIPs up: from here on the lease is extended."""
         if self.phase is Phase.ESCALATING:
             self.phase = Phase.ESCALATED
+            self.was_on = True
             self._ctx.out.note("escalated", epoch=self.epoch, term=self.term)
             self._probe.follow_up(now)
             self.act_on_lease(now)
@@ -172,7 +175,7 @@ class Leadership:
 
     def _escalation_end_ns(self) -> int:
         timing = self._ctx.timing
-        end_ns = self.won.boot_ns + timing.vote_wait_ns + timing.deesc_ns
+        end_ns = self.won.boot_ns + timing.vote_wait_ns
         return end_ns + (PROBE_GRACE_NS if self._probe.is_answered() else 0)
 
     # --- re-election in place
@@ -197,7 +200,8 @@ class Leadership:
         pending = self._reelection
         if pending is None or pending.is_open:
             return
-        if self._ctx.ledger.holds_vote(pending.term, self._ctx.me):
+        is_durable = self._ctx.ledger.holds_vote(pending.term, self._ctx.me)
+        if is_durable and not self.lease.is_opening:
             pending.is_open = True
             self.beacon(now)
 
@@ -231,7 +235,9 @@ class Leadership:
 
     def next_ns(self, now: Instant) -> int:
         """BOOTTIME at which this part wants to be looked at."""
-        ends = [self._beacon_ns + self._ctx.timing.beacon_ns]
+        ends = [now.boot_ns + self._ctx.timing.soft_ns]
+        if not self.lease.is_opening:
+            ends.append(self._beacon_ns + self._ctx.timing.beacon_ns)
         if self.lease.start is not None:
             ends.append(now.boot_ns + self.lease.left_ns(now))
         if self.phase is not Phase.ESCALATED:

@@ -137,8 +137,13 @@ class Ledger:
         return elapsed_hi(now, self._in_flight[1]) >= self._settings.timing.promise_ns
 
     def is_lost(self, now: Instant) -> bool:
-        """Whether the disk failed so long ago that only a new process can help."""
-        return self.failed_at is not None and elapsed_hi(now, self.failed_at) >= BAD_DISK_EXIT_NS
+        """Whether the disk has been bad for so long that only a new process can help."""
+        if self.failed_at is not None:
+            return elapsed_hi(now, self.failed_at) >= BAD_DISK_EXIT_NS
+        if self._in_flight is None:
+            return False
+        patience_ns = self._settings.timing.promise_ns + BAD_DISK_EXIT_NS
+        return elapsed_hi(now, self._in_flight[1]) >= patience_ns
 
 
 def _unfinished(settings: Settings, loaded: HardState | None) -> tuple[tuple[str, int], ...]:

@@ -129,6 +129,8 @@ class Release:
     term: int
     successor: str | None
     gone: bool
+    was_on: bool = False
+    """Whether the tenure held the VIPs, so that nobody need look for them after this."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,7 @@ class Node:
         if self._uplink.is_up != parts.fitness.has_uplink:
             parts.fitness.has_uplink = self._uplink.is_up
             if not self._uplink.is_up:
+                parts.candidacy.abandon(now)
                 parts.resign("network_lost", now)
         self._check_office(now)
 
@@ -157,7 +158,7 @@ class Node:
             case Off():
                 self._went_off(event, now)
             case OffFailed():
-                self._off_failed(event)
+                self._off_failed(event, now)
             case HookEnded():
                 self._hook_ended(event, now)
             case ProbeFinished():
@@ -212,13 +213,13 @@ class Node:
         elif office.phase is Phase.ESCALATED:
             parts.resign("guardian_went_off", now)
 
-    def _off_failed(self, event: OffFailed) -> None:
+    def _off_failed(self, event: OffFailed, now: Instant) -> None:
         parts = self._parts
         if not parts.guard.failed_to_go_off(event.n, event.why):
             return
         parts.out.alarm(OFF_FAILED, f"this node cannot go off: {event.why}")
         if parts.office is not None:
-            parts.end_without_release()
+            parts.end_without_release(now)
 
     def _hook_ended(self, event: HookEnded, now: Instant) -> None:
         parts = self._parts

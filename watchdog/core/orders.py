@@ -11,7 +11,7 @@ from watchdog.core.events import Command, CommandReceived
 from watchdog.core.leading import Phase
 from watchdog.core.messages import ResignReply, ResignRequest
 from watchdog.core.parts import Parts
-from watchdog.core.transfer import Handover
+from watchdog.core.transfer import FAILBACK, Handover
 from watchdog.instant import SECOND, Instant
 
 ANSWER_WAIT_NS: Final = 2 * SECOND
@@ -138,17 +138,17 @@ class Orders:
             if now.boot_ns >= until_ns:
                 del self._waiting[rid]
                 self._reply(rid, "the coordinator did not answer", ok=False)
-        expired = parts.handing.handover_expired(now)
+        parts.handing.expire(now)
         office = parts.office
         if office is None or office.phase is Phase.RESIGNING:
             return
-        if expired is not None and parts.fitness.is_stopping:
+        if parts.fitness.is_stopping and parts.handing.handover is None:
             parts.resign("stop", now)
             return
         if office.phase is Phase.ESCALATED:
             target = parts.handing.failback_target(office, now)
             if target is not None:
-                parts.handing.ask_ready(Handover(target, "failback"), office, now)
+                parts.handing.ask_ready(Handover(target, FAILBACK), office, now)
 
     def next_ns(self) -> int | None:
         """BOOTTIME of the nearest end of a wait."""

@@ -84,7 +84,7 @@ class Parts:
                 self.fitness.punish(now)
             self.handing.resign(office, successor, reason, now)
         if not releases:
-            self.end_without_release()
+            self.end_without_release(now)
         elif self.guard.is_off:
             self.end_tenure(now)
 
@@ -93,14 +93,15 @@ class Parts:
         office = self.office
         assert office is not None, "no tenure to end"
         self.office = None
-        self.handing.release(office.tenure, office.term, now)
-        self.probe.holder_released()
+        self.handing.release(office, now)
+        if office.was_on:
+            self.probe.holder_released()
         self.candidacy.redraw()
 
-    def end_without_release(self) -> None:
+    def end_without_release(self, now: Instant) -> None:
         """The tenure is dead, but whether the service is off nobody knows: promises stay."""
         self.office = None
-        self.handing.forget()
+        self.handing.forget(now)
 
     def promise_ended(self, holder: str, now: Instant) -> None:
         """The promise of this voter expired: its holder fell silent."""
@@ -108,11 +109,12 @@ class Parts:
         self.verdicts.promise_ended(holder, now)
         self.probe.holder_fell_silent(now)
 
-    def was_released(self, holder: str, now: Instant) -> None:
+    def was_released(self, holder: str, now: Instant, *, was_on: bool) -> None:
         """The promise of this voter was released by its holder."""
         self.candidacy.redraw()
         self.verdicts.promise_ended(holder, now)
-        self.probe.holder_released()
+        if was_on:
+            self.probe.holder_released()
 
     def coordinator(self) -> str | None:
         """Who leads, as far as this node knows."""

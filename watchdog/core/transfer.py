@@ -18,6 +18,7 @@ from watchdog.instant import MS, SECOND, Instant
 
 RELEASE_COPIES: Final = 3
 RELEASE_GAP_NS: Final = 20 * MS
+FAILBACK: Final = "failback"
 FAILBACK_DELAY_MAX_NS: Final = 3600 * SECOND
 
 
@@ -81,6 +82,7 @@ class Handing:
 
     def ask_ready(self, handover: Handover, office: Leadership, now: Instant) -> None:
         """Ask the successor; the answer is waited for at most two beacon intervals."""
+        self._drop(f"gave way to {handover.reason}", now)
         handover.until_ns = now.boot_ns + 2 * self._ctx.timing.beacon_ns
         self.handover = handover
         self._ctx.send(handover.target, Transfer(office.tenure), now)
@@ -101,24 +103,25 @@ class Handing:
             return None
         if ready.tenure != office.tenure:
             return None
-        self.handover = None
         if ready.ok:
+            self.handover = None
             self.answer(handover.asker, handover.rid, f"handing over to {peer}", now, ok=True)
             return handover
-        text = f"{peer} is not ready: {ready.reason}"
-        self.answer(handover.asker, handover.rid, text, now, ok=False)
+        self._drop(f"{peer} is not ready: {ready.reason}", now)
         self._ctx.out.note("transfer_refused", to=peer, reason=ready.reason)
         return None
 
-    def handover_expired(self, now: Instant) -> Handover | None:
-        """The successor did not answer in time."""
+    def expire(self, now: Instant) -> None:
+        """Stop waiting for a successor that does not answer."""
         handover = self.handover
-        if handover is None or now.boot_ns < handover.until_ns:
-            return None
-        self.handover = None
-        text = f"{handover.target} did not answer in time"
-        self.answer(handover.asker, handover.rid, text, now, ok=False)
-        return handover
+        if handover is not None and now.boot_ns >= handover.until_ns:
+            self._drop(f"{handover.target} did not answer in time", now)
+
+    def _drop(self, why: str, now: Instant) -> None:
+        """End a handover that came to nothing; whoever asked for it is told."""
+        handover, self.handover = self.handover, None
+        if handover is not None:
+            self.answer(handover.asker, handover.rid, why, now, ok=False)
 
     def target_covering_me(self, now: Instant) -> str | None:
         """A fit node with a smaller hard bound, for a leader whose bound is not covered."""
@@ -156,29 +159,29 @@ class Handing:
         """Stop leading: the guardian goes off first, whatever else there is to do."""
         assert office.phase is not Phase.RESIGNING, "resigned twice"
         office.phase = Phase.RESIGNING
-        handover, self.handover = self.handover, None
-        if handover is not None:
-            text = f"resigned meanwhile: {reason}"
-            self.answer(handover.asker, handover.rid, text, now, ok=False)
+        self._drop(f"resigned meanwhile: {reason}", now)
+        if reason == FAILBACK:
+            self._failback_delay_ns = self._ctx.timing.failback_delay_ns
         self.resignation = Resignation(successor, reason)
         self._fitness.stand_down(now)
         self._ctx.out.note("resigns", term=office.term, reason=reason, successor=successor)
         if not self._ctx.guard.is_off:
             self._ctx.out.put(self._ctx.guard.deescalate(reason))
 
-    def release(self, tenure: Tenure, term: int, now: Instant) -> None:
+    def release(self, office: Leadership, now: Instant) -> None:
         """The node is off and the tenure dead: say so, three times."""
         assert self._ctx.guard.is_off, "release before off"
         resignation, self.resignation = self.resignation, None
         successor = resignation.successor if resignation else None
-        release = Release(tenure, term, successor, gone=False)
+        release = Release(office.tenure, office.term, successor, gone=False, was_on=office.was_on)
         self._ctx.voter.release(release, now)
         self._ctx.broadcast(release, now)
         self._repeats.append(_Repeat(release, RELEASE_COPIES - 1, now.boot_ns + RELEASE_GAP_NS))
 
-    def forget(self) -> None:
+    def forget(self, now: Instant) -> None:
         """The tenure ended without a release."""
-        self.resignation = self.handover = None
+        self._drop("the tenure ended", now)
+        self.resignation = None
 
     def repeat_releases(self, now: Instant) -> None:
         """Say the releases of the last moments again."""

@@ -74,5 +74,7 @@ class Datagrams:
             self._refusals.note(Refusal.BAD_WILL, address, f"will of {node}, which is no peer")
             return
         self.wills += 1
-        release = Release(Tenure(node, inc, GONE_NO), term=0, successor=None, gone=True)
+        release = Release(
+            Tenure(node, inc, GONE_NO), term=0, successor=None, gone=True, was_on=True
+        )
         self._inbox.put_peer(MessageReceived(node, inc, release))

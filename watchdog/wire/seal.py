@@ -93,7 +93,7 @@ def open_will(authkey: bytes, cluster_id: bytes, datagram: bytes) -> tuple[str, 
 
 
 def _will(node: str, inc: bytes) -> Release:
-    return Release(Tenure(node, inc, GONE_NO), term=0, successor=None, gone=True)
+    return Release(Tenure(node, inc, GONE_NO), term=0, successor=None, gone=True, was_on=True)
 
 
 def _will_key(authkey: bytes, cluster_id: bytes, inc: bytes, key_id: int) -> bytes:
