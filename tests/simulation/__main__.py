@@ -34,9 +34,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     profiles = sorted({name_of(profile, has_hook=hook) for profile, hook, _ in PROFILES})
     parser.add_argument("--seed", type=int, help="run this seed alone")
-    parser.add_argument("--trace", action="store_true", help="print what happened in --seed")
+    parser.add_argument(
+        "--trace",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="print what happened in --seed",
+    )
     parser.add_argument("--lines", type=int, default=TRACE_SHOWN, help="of the trace, 0: all")
-    parser.add_argument("--seeds", type=_range, help="A..B: from A to B, both included")
+    parser.add_argument("--seeds", type=_range, help="N: the first N seeds; A..B: from A to B")
     parser.add_argument("--hours", type=float, help="stop after so many cluster-hours")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--profile", choices=profiles, help="instead of the seed's own")
@@ -45,8 +50,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _range(text: str) -> tuple[int, int]:
-    first, _, last = text.partition("..")
-    return int(first), int(last or first)
+    first, dots, last = text.partition("..")
+    return (int(first), int(last)) if dots else (0, int(first) - 1)
 
 
 def _one(options: argparse.Namespace) -> int:
@@ -56,9 +61,7 @@ def _one(options: argparse.Namespace) -> int:
         traces.append(Trace(world.heap))
         return traces[0]
 
-    outcome = run_seed(
-        options.seed, options.profile, options.nodes, log if options.trace else None
-    )
+    outcome = run_seed(options.seed, options.profile, options.nodes, log if options.trace else None)
     if options.trace:
         lines = traces[0].read()
         for line in lines[-options.lines :]:

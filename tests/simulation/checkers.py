@@ -85,14 +85,14 @@ class OneWinnerPerTerm:
     def __init__(self, stage: Stage, excuse: Excuse) -> None:
         self._excuse = excuse
         self._leader: dict[int, str] = {}
-        stage.watch.sent.setdefault(Beacon, []).append(self.beacon)
-        stage.watch.changed_state.append(self.changed)
+        stage.watch.sent.setdefault(Beacon, []).append(self.saw_beacon)
+        stage.watch.changed_state.append(self.saw_change)
 
-    def beacon(self, process: NodeProcess, _: str, beacon: Beacon) -> None:
+    def saw_beacon(self, process: NodeProcess, _: str, beacon: Beacon) -> None:
         """Who sends beacons leads."""
         self._leads(beacon.term, process.name)
 
-    def changed(self, process: NodeProcess, change: fx.StateChanged) -> None:
+    def saw_change(self, process: NodeProcess, change: fx.StateChanged) -> None:
         """Who says that it is the coordinator leads."""
         if change.new == "COORDINATOR":
             self._leads(change.term, process.name)
@@ -111,9 +111,9 @@ class EpochsRise:
     def __init__(self, stage: Stage, excuse: Excuse) -> None:
         self._excuse = excuse
         self._last: tuple[int, str] = (0, "")
-        stage.watch.accepted.append(self.accepted)
+        stage.watch.accepted.append(self.saw_claim)
 
-    def accepted(self, machine: Watched, claim: protocol.Extend | protocol.Escalate) -> None:
+    def saw_claim(self, machine: Watched, claim: protocol.Extend | protocol.Escalate) -> None:
         """A guardian went on."""
         if type(claim) is not protocol.Escalate:
             return
@@ -128,18 +128,19 @@ class SavedBeforeSaid:
     """What a VOTE or GRANT relies on is durable on the disk of its sender."""
 
     def __init__(self, stage: Stage) -> None:
-        stage.watch.sent.setdefault(Vote, []).append(self.vote)
-        stage.watch.sent.setdefault(Grant, []).append(self.grant)
+        self._stage = stage
+        stage.watch.sent.setdefault(Vote, []).append(self.saw_vote)
+        stage.watch.sent.setdefault(Grant, []).append(self.saw_grant)
 
-    def vote(self, process: NodeProcess, _: str, vote: Vote) -> None:
+    def saw_vote(self, process: NodeProcess, _: str, vote: Vote) -> None:
         """VOTE: the term, and the vote for oneself."""
-        record = process.machine.durable
+        record = self._stage.machines[process.index].durable
         if record is None or (record.term, record.voted_for) != (vote.term, process.name):
             self._fail(process, f"VOTE of term {vote.term}", record)
 
-    def grant(self, process: NodeProcess, _: str, grant: Grant) -> None:
+    def saw_grant(self, process: NodeProcess, _: str, grant: Grant) -> None:
         """GRANT: the term; of a VOTE also the vote; and a promise of this length."""
-        record = process.machine.durable
+        record = self._stage.machines[process.index].durable
         if record is None or record.term < grant.term:
             self._fail(process, f"GRANT of term {grant.term}", record)
         elif grant.is_vote and (record.term, record.voted_for) != (grant.term, grant.tenure.node):
@@ -159,10 +160,10 @@ class TermNeverFalls:
 
     def __init__(self, stage: Stage) -> None:
         self._terms: dict[str, int] = {}
-        stage.watch.saved.append(self.saved)
+        stage.watch.saved.append(self.saw_save)
         stage.watch.state_gone.append(self.gone)
 
-    def saved(self, machine: Watched, record: fx.HardState) -> None:
+    def saw_save(self, machine: Watched, record: fx.HardState) -> None:
         """A record is durable."""
         last = self._terms.get(machine.name, 0)
         if record.term < last:
@@ -180,17 +181,17 @@ class ReleaseAfterOff:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._over: dict[bytes, int] = {}
-        stage.watch.sent.setdefault(Release, []).append(self.release)
-        stage.watch.will_sent.append(self.will)
-        stage.watch.accepted.append(self.accepted)
+        stage.watch.sent.setdefault(Release, []).append(self.saw_release)
+        stage.watch.will_sent.append(self.saw_will)
+        stage.watch.accepted.append(self.saw_claim)
 
-    def release(self, process: NodeProcess, _: str, release: Release) -> None:
+    def saw_release(self, process: NodeProcess, _: str, release: Release) -> None:
         """A node says that one of its tenures is over."""
         inc = release.tenure.inc
         if inc == process.inc:
             self._ended(self._stage.machines[process.index], inc, release.tenure.no)
 
-    def will(self, machine: Watched, inc: bytes) -> None:
+    def saw_will(self, machine: Watched, inc: bytes) -> None:
         """A guardian says that a whole incarnation is over."""
         if machine.node is not None and machine.node.inc == inc:
             raise Violation("release only after off", f"will of the living node {machine.name}")
@@ -203,7 +204,7 @@ class ReleaseAfterOff:
             raise Violation("release only after off", f"{machine.name} releases and is on")
         self._over[inc] = no
 
-    def accepted(self, machine: Watched, claim: protocol.Extend | protocol.Escalate) -> None:
+    def saw_claim(self, machine: Watched, claim: protocol.Extend | protocol.Escalate) -> None:
         """A guardian is on, or stays on, for a tenure of its node."""
         node = machine.node
         if node is not None and claim.no <= self._over.get(node.inc, -1):
@@ -232,17 +233,17 @@ class LeaseIsCovered:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._newest: dict[Tenure, dict[str, int]] = {}
-        stage.watch.sent.setdefault(Grant, []).append(self.granted)
-        stage.watch.accepted.append(self.accepted)
+        stage.watch.sent.setdefault(Grant, []).append(self.saw_grant)
+        stage.watch.accepted.append(self.saw_claim)
 
-    def granted(self, process: NodeProcess, _: str, grant: Grant) -> None:
+    def saw_grant(self, process: NodeProcess, _: str, grant: Grant) -> None:
         """A voter has promised."""
         newest = self._newest.setdefault(grant.tenure, {})
         sent = grant.sent.raw_ns
         if newest.get(process.name, -1) < sent:
             newest[process.name] = sent
 
-    def accepted(self, machine: Watched, claim: protocol.Extend | protocol.Escalate) -> None:
+    def saw_claim(self, machine: Watched, claim: protocol.Extend | protocol.Escalate) -> None:
         """A guardian counts its lease from `s`."""
         node = machine.node
         if node is None:

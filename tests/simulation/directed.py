@@ -27,7 +27,9 @@ STEP_NS: Final = 5 * MS
 def quiet_world(seed: int, *, profile: str = "default", topology: str = "3") -> World:
     """A cluster in which nothing happens by itself."""
     mix = draw(seed, profile=profile, topology=topology)
-    mix = replace(mix, kinds=("membership edit",), failback=False, escalation_hook=False, wall_spread_ms=0)
+    mix = replace(
+        mix, kinds=("membership edit",), failback=False, escalation_hook=False, wall_spread_ms=0
+    )
     return World(mix)
 
 
@@ -51,7 +53,8 @@ def unopened_rounds(world: World) -> None:
     holder = led(world)
     world.advance(SECOND)
     node, guardian = holder.node, holder.guardian
-    assert node is not None and guardian is not None
+    assert node is not None
+    assert guardian is not None
     claims: list[protocol.Escalate | protocol.Extend] = []
     world.stage.watch.accepted.append(lambda _, claim: claims.append(claim))
     world.advance(SECOND)
@@ -125,18 +128,19 @@ def trouble_keeps_the_promise(world: World) -> None:
     one, other = others_than(world, holder)
     if one.index < other.index:
         one, other = other, one
-    one.clock.set_rates(world.heap.now, 80_000, -10_000)
+    one.clock.set_rates(world.heap.now, 100_000, -10_000)
     for a, b in ((holder, other), (other, holder)):
         world.network.up[a.index][b.index] = False
     timing = world.mix.timing
-    world.advance(2 * timing.promise_ns)
-    holder_cut = timing.reach_ns * 95 // 100
+    world.advance(2 * timing.promise_ns + world.rng.randrange(timing.beacon_ns))
     one.set_uplink(up=False)
-    world.advance(holder_cut)
+    for _ in range(2 * timing.reach_ns // STEP_NS):
+        world.advance(STEP_NS)
+        if one.node is not None and one.node.is_in_trouble:
+            break
     world.network.isolate(holder.index)
-    world.advance(timing.reach_ns // 4)
     one.set_uplink(up=True)
-    world.advance(3 * timing.promise_ns)
+    world.advance(2 * timing.promise_ns)
 
 
 def edit_met_by_an_old_member(world: World) -> None:
@@ -154,7 +158,7 @@ def edit_met_by_an_old_member(world: World) -> None:
 
 
 def edit_with_a_cut(world: World) -> None:
-    """One of three accepts the list of five, and is cut off from the other two with the new ones."""
+    """One of three accepts the list of five, and is cut off with the new ones from the others."""
     holder = led(world)
     mover = others_than(world, holder)[world.rng.randrange(2)]
     mover.file = world.edited
@@ -278,4 +282,3 @@ def tell(name: str, seed: int) -> Violation | None:
     except Violation as violation:
         return violation
     return None
-

@@ -100,9 +100,7 @@ class Disk:
         file.pending.append(write)
         self._heap.after(self.fsync_ns(), self._synced, file, write, self.mounts, done)
 
-    def _synced(
-        self, file: File, write: Write, mount: int, done: Callable[[bool], None]
-    ) -> None:
+    def _synced(self, file: File, write: Write, mount: int, done: Callable[[bool], None]) -> None:
         if mount != self.mounts:
             return
         failed = self.fails

@@ -1,19 +1,23 @@
-"""What can go wrong with machines, disks, clocks and by operators; the network is in `cuts`.
+"""What can go wrong with machines, disks and clocks; the rest is in `cuts` and `orders`.
 
 Each fault is a function (world, rng) that returns whether it happened; its name is its key in
 `FAULTS`.  A fault ends by itself, or by `World.heal`.  Half of them seek the holder of the VIP.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from random import Random
 from typing import Any, Final
 
-from tests.simulation import cuts
-from tests.simulation.files import FOREIGN_CLUSTER_ID
+from tests.simulation import cuts, orders
 from tests.simulation.kinds import KINDS
 from tests.simulation.machine import Machine
-from tests.simulation.mix import timing_of
+from tests.simulation.victims import (
+    FREEZE_MAX_NS,
+    down_ns,
+    freeze_ns,
+    holder_or_any,
+    victim,
+)
 from watchdog import slots
 from watchdog.core.events import Command
 from watchdog.instant import MS, SECOND
@@ -21,35 +25,6 @@ from watchdog.instant import MS, SECOND
 World = Any
 """tests.simulation.world.World, which imports this module."""
 Fault = Callable[[World, Random], bool]
-FREEZE_MAX_NS: Final = 10 * SECOND
-
-
-def victim(world: World, rng: Random) -> Machine:
-    """The holder of the VIP in half of all cases, else anybody."""
-    voters: list[Machine] = world.voters
-    holder: Machine | None = next((m for m in voters if m.is_on), None)
-    if holder is not None and rng.random() < 0.5:
-        return holder
-    return rng.choice(voters)
-
-
-def holder_or_any(world: World, rng: Random) -> Machine:
-    """The holder of the VIP, if there is one."""
-    voters: list[Machine] = world.voters
-    return next((m for m in voters if m.is_on), None) or rng.choice(voters)
-
-
-def freeze_ns(world: World, rng: Random) -> int:
-    """From a blink to 10 s, with weight on what is near a promise."""
-    if rng.random() < 0.1:
-        return rng.randrange(100 * MS, FREEZE_MAX_NS)
-    factor = rng.choice((0.1, 0.3, 0.8, 1.5, 4.0)) * rng.uniform(0.5, 1.5)
-    return min(int(factor * world.mix.timing.promise_ns), FREEZE_MAX_NS)
-
-
-def down_ns(rng: Random) -> int:
-    """How long a machine is without power."""
-    return 50 * MS + int(rng.expovariate(1 / (3 * SECOND)))
 
 
 # --- processes and power
@@ -212,7 +187,9 @@ def fsync_delay(world: World, rng: Random) -> bool:
     """A disk that takes 50 ms to 2 s for each sync."""
     machine = victim(world, rng)
     machine.disk.is_slow = True
-    world.heap.after(int(rng.expovariate(1 / (8 * SECOND))), setattr, machine.disk, "is_slow", False)
+    world.heap.after(
+        int(rng.expovariate(1 / (8 * SECOND))), setattr, machine.disk, "is_slow", False
+    )
     return True
 
 
@@ -263,122 +240,6 @@ def _resume(world: World, machine: Machine) -> None:
         machine.resume()
 
 
-# --- lifecheck, uplink, operators
-
-
-def health_flap(world: World, rng: Random) -> bool:
-    """Lifecheck calls the node itself dead, and alive again."""
-    machine = victim(world, rng)
-    machine.set_health(healthy=False)
-    late = int(rng.expovariate(1 / (4 * SECOND)))
-    world.heap.after(late, lambda: machine.set_health(healthy=True))
-    return True
-
-
-def verdicts(world: World, rng: Random) -> bool:
-    """Lifechecks call members dead: the holder, or everybody but themselves."""
-    voters: list[Machine] = world.voters
-    holder = holder_or_any(world, rng)
-    only_holder = rng.random() < 0.6
-    for machine in voters:
-        if rng.random() < 0.8:
-            dead = [holder] if only_holder else [m for m in voters if m is not machine]
-            machine.set_verdicts(frozenset(m.name for m in dead if m is not machine))
-            late = int(rng.expovariate(1 / (5 * SECOND)))
-            world.heap.after(late, machine.set_verdicts, frozenset())
-    return True
-
-
-def uplink_down(world: World, rng: Random) -> bool:
-    """The cluster's interface loses its carrier."""
-    machine = victim(world, rng)
-    cuts.uplink_lost(world, machine, int(rng.choice((0.01, 0.3, 1, 3)) * rng.uniform(5e8, 15e8)))
-    return True
-
-
-def switchover(world: World, rng: Random) -> bool:
-    """An operator names the next coordinator, anywhere."""
-    target = rng.choice(world.voters).name
-    rng.choice(world.voters).command(Command.SWITCHOVER, target)
-    return True
-
-
-def resign(world: World, rng: Random) -> bool:
-    """An operator asks for a switchover to whoever is best."""
-    rng.choice(world.voters).command(Command.SWITCHOVER)
-    return True
-
-
-def stop(world: World, rng: Random) -> bool:
-    """An operator stops the service and starts it again."""
-    machine = victim(world, rng)
-    machine.stop_service()
-    world.heap.after(SECOND + down_ns(rng), machine.start_service)
-    return True
-
-
-def escalation_fails(world: World, rng: Random) -> bool:
-    """The next escalation hooks fail or hang, or the VIP cannot be added."""
-    machine = victim(world, rng)
-    machine.hook_fails = rng.randint(1, 2)
-    world.escalation_failed = True
-    return True
-
-
-# --- changes of configuration
-
-
-def membership_edit(world: World, rng: Random) -> bool:
-    """A rolling edit from 3 to 5 nodes: one node more restarts with the new file and accepts it."""
-    if world.is_edited or not world.mix.spare:
-        return False
-    for machine in world.machines[world.mix.size :]:
-        machine.file = world.edited
-        machine.power_on()
-    machine = rng.choice(world.machines[: world.mix.size])
-    machine.file = world.edited
-    machine.accept_membership = rng.random() < 0.8
-    machine.stop_service()
-    world.heap.after(rng.randrange(SECOND, 2 * SECOND), machine.start_service)
-    return True
-
-
-def _roll_timing(world: World, rng: Random, *, growing: bool) -> bool:
-    """Another timing, restarted node by node: the holder first, last, or anywhere."""
-    profile = "default" if world.mix.profile == "watchdog" else world.mix.profile
-    timing = timing_of(profile, has_hook=growing)
-    file = replace(world.file, timing=timing, has_hook=growing)
-    if file == world.file:
-        return False
-    voters = sorted(world.voters, key=lambda m: rng.random())
-    order = rng.choice((-1, 0, 1))
-    voters.sort(key=lambda m: order * m.is_on)
-    world.file = file
-    world.edited = replace(world.edited, timing=timing, has_hook=growing)
-    step = rng.randrange(SECOND, SECOND + 3 * timing.promise_ns)
-    for number, machine in enumerate(voters):
-        world.heap.after(number * step, _restart_with, world, machine)
-    return True
-
-
-def _restart_with(world: World, machine: Machine) -> None:
-    file = replace(world.file, members=machine.file.members)
-    if machine.file != file:
-        machine.file = file
-        machine.stop_service()
-        world.heap.after(900 * MS, machine.start_service)
-
-
-def timing_growing(world: World, rng: Random) -> bool:
-    """`hard` and `promise` grow: a de-escalation hook is configured."""
-    return _roll_timing(world, rng, growing=True)
-
-
-def timing_shrinking(world: World, rng: Random) -> bool:
-    """`hard` and `promise` shrink: the de-escalation hook goes."""
-    return _roll_timing(world, rng, growing=False)
-
-
 _ALL: Final[tuple[Fault, ...]] = (
     node_crash,
     guardian_crash,
@@ -405,20 +266,20 @@ _ALL: Final[tuple[Fault, ...]] = (
     cuts.ring,
     cuts.random_cuts,
     wall_stepped,
-    membership_edit,
-    timing_growing,
-    timing_shrinking,
+    orders.membership_edit,
+    orders.timing_growing,
+    orders.timing_shrinking,
     fsync_delay,
     fsync_error,
     clock_drift,
     suspend,
-    health_flap,
-    verdicts,
-    uplink_down,
+    orders.health_flap,
+    orders.verdicts,
+    orders.uplink_down,
     cuts.hangs_on_one,
-    switchover,
-    resign,
-    stop,
-    escalation_fails,
+    orders.switchover,
+    orders.resigns,
+    orders.stop,
+    orders.escalation_fails,
 )
 FAULTS: Final[dict[str, Fault]] = dict(zip(KINDS, _ALL, strict=True))

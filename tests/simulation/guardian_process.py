@@ -17,7 +17,8 @@ from tests.simulation.stage import Host
 from watchdog import guardian_protocol as protocol
 from watchdog import slots
 from watchdog.guardian import actions as act
-from watchdog.guardian.deadline import Deadline, Phase
+from watchdog.guardian.deadline import Deadline
+from watchdog.guardian.holding import Phase
 from watchdog.guardian.policy import Policy
 from watchdog.instant import MS
 
@@ -131,12 +132,16 @@ class GuardianProcess:
         if not (self.alive and self.frozen) or self.machine.kernel.suspended:
             return
         self.frozen = False
-        while self._inputs and self.alive and not self.frozen:
+        while self._inputs and self._runs:
             self._inputs.popleft()()
-        if self.alive and not self.frozen:
+        if self._runs:
             self._step(act.Ticked())
             self.machine.kernel.exempt &= self.is_late
             self.stage.watch.tell(self.stage.watch.held, self.machine)
+
+    @property
+    def _runs(self) -> bool:
+        return self.alive and not self.frozen
 
     @property
     def is_late(self) -> bool:
@@ -152,13 +157,17 @@ class GuardianProcess:
             if isinstance(action, act.AddVips):
                 self.stage.watch.tell(self.stage.watch.accepted, self.machine, self._claim)
                 if self.freeze_at_act:
-                    rest = actions[number:]
-                    duration, self.freeze_at_act = self.freeze_at_act, 0
-                    self._inputs.appendleft(lambda: self._perform_all(rest, packet))
-                    self.freeze(duration)
+                    self._stop_before(actions[number:], packet)
                     return
             self._perform(action, packet)
         self._after_step()
+
+    def _stop_before(
+        self, rest: tuple[act.Action, ...], packet: protocol.ToGuardian | None
+    ) -> None:
+        duration, self.freeze_at_act = self.freeze_at_act, 0
+        self._inputs.appendleft(lambda: self._perform_all(rest, packet))
+        self.freeze(duration)
 
     def _perform_all(
         self, actions: tuple[act.Action, ...], packet: protocol.ToGuardian | None
@@ -257,7 +266,8 @@ class GuardianProcess:
     def _tell(self, answer: protocol.ToNode, packet: protocol.ToGuardian | None) -> None:
         watch = self.stage.watch
         if isinstance(answer, protocol.Extended) and answer.ok:
-            assert isinstance(packet, protocol.Extend) and packet.n == answer.n
+            assert isinstance(packet, protocol.Extend)
+            assert packet.n == answer.n
             self.machine.kernel.move_gate(packet.s)
             watch.tell(watch.accepted, self.machine, packet)
             watch.tell(watch.held, self.machine)

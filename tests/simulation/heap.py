@@ -24,9 +24,7 @@ class Heap:
         """Have `action` done at true time `when` (now, if that is past)."""
         self._order += 1
         now = self.now
-        heapq.heappush(
-            self._entries, (when if when > now else now, self._order, action, args)
-        )
+        heapq.heappush(self._entries, (max(when, now), self._order, action, args))
 
     def after(self, delay: int, action: Action, *args: Any) -> None:  # noqa: ANN401 as `at`
         """Have `action` done `delay` ns from now."""

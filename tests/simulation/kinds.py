@@ -51,9 +51,6 @@ KINDS: Final = (
 HEAVY: Final = (
     "old copy of state",
     "majority wiped",
-    "membership edit",
-    "timing rolled, growing",
-    "timing rolled, shrinking",
     "fsync error",
     "escalation fails",
     "state lost",

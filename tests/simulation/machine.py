@@ -161,9 +161,7 @@ class Machine:
             return
         self._kill_node_process()
         loaded = self._load()
-        settings = settings_for(
-            self.file, self.name, loaded.record, accept=self.accept_membership
-        )
+        settings = settings_for(self.file, self.name, loaded.record, accept=self.accept_membership)
         if settings is None:
             guardian.post(act.NodeExited(REFUSED))
             return
@@ -327,6 +325,7 @@ class Machine:
             return
         self.clock.set_rates(self.stage.heap.now, *self._rates)
         self.kernel.suspended = False
+        self.stage.watch.tell(self.stage.watch.held, self)
         if self.guardian is not None:
             self.stage.heap.after(50_000, self.guardian.thaw)
         if self.node is not None:

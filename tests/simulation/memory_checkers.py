@@ -11,24 +11,25 @@ from watchdog.core import effects as fx
 from watchdog.core.messages import Beacon, Grant, StateRequest, Tenure, Vote
 from watchdog.instant import elapsed_lo
 
+
 class LostMemoryWaits:
     """A node without intact state sits out before it recovers, and promises nothing until then."""
 
     def __init__(self, stage: Stage) -> None:
         self._blank: dict[str, NodeProcess] = {}
-        stage.watch.process_started.append(self.started)
+        stage.watch.process_started.append(self.saw_start)
         stage.watch.sent.setdefault(Grant, []).append(self.said)
         stage.watch.sent.setdefault(Vote, []).append(self.said)
         stage.watch.sent.setdefault(StateRequest, []).append(self.asks)
-        stage.watch.saved.append(self.saved)
+        stage.watch.saved.append(self.saw_save)
 
-    def started(self, process: NodeProcess) -> None:
+    def saw_start(self, process: NodeProcess) -> None:
         """A process has found its state, or not."""
         self._blank.pop(process.name, None)
         if process.loaded.amnesiac:
             self._blank[process.name] = process
 
-    def saved(self, machine: Watched, record: fx.HardState) -> None:
+    def saw_save(self, machine: Watched, record: fx.HardState) -> None:
         """The first record of a blank node is its recovery."""
         process = self._blank.get(machine.name)
         if process is None or record.voted_for is None:
@@ -61,13 +62,13 @@ class MembersAgree:
         self._digests: dict[Tenure, bytes] = {}
         stage.watch.sent.setdefault(Vote, []).append(self.asked)
         stage.watch.sent.setdefault(Beacon, []).append(self.asked)
-        stage.watch.sent.setdefault(Grant, []).append(self.granted)
+        stage.watch.sent.setdefault(Grant, []).append(self.saw_grant)
 
     def asked(self, process: NodeProcess, _: str, message: Vote | Beacon) -> None:
         """A tenure is claimed under the digest of its node."""
         self._digests[message.tenure] = process.settings.digest
 
-    def granted(self, process: NodeProcess, _: str, grant: Grant) -> None:
+    def saw_grant(self, process: NodeProcess, _: str, grant: Grant) -> None:
         """A voter promises."""
         if self._digests.get(grant.tenure) != process.settings.digest:
             text = f"{process.name} grants {grant.tenure.node} under another list of members"
@@ -80,16 +81,16 @@ class MembershipMovesTogether:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._old: dict[str, NodeProcess] = {}
-        stage.watch.process_started.append(self.started)
-        stage.watch.saved.append(self.saved)
+        stage.watch.process_started.append(self.saw_start)
+        stage.watch.saved.append(self.saw_save)
 
-    def started(self, process: NodeProcess) -> None:
+    def saw_start(self, process: NodeProcess) -> None:
         """A process starts with an old list that it must not leave alone."""
         self._old.pop(process.name, None)
         if process.settings.old_members and not process.loaded.amnesiac:
             self._old[process.name] = process
 
-    def saved(self, machine: Watched, record: fx.HardState) -> None:
+    def saw_save(self, machine: Watched, record: fx.HardState) -> None:
         """A record without the old list: the new one is obeyed."""
         process = self._old.get(machine.name)
         if process is None or record.old_members:

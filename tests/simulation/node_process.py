@@ -52,8 +52,11 @@ class Guardian(Protocol):
 class NodeHost(Host, Protocol):
     """The machine, as its node process sees it."""
 
-    guardian: Guardian | None
     kernel: Kernel
+
+    @property
+    def guardian(self) -> Guardian | None:
+        """The guardian, while it lives."""
 
     def node_rng(self) -> Random:
         """The randomness of one process."""
@@ -86,6 +89,7 @@ class NodeProcess:
         self.born = machine.clock.read(self.stage.heap.now)
         self._inbox: deque[events.Event] = deque()
         self._wake = -1
+        self._due_ns = 0
         self._last: tuple[Message | None, bytes] = (None, b"")
         self._slot = loaded.next_slot
         self._seq = loaded.seq
@@ -136,10 +140,14 @@ class NodeProcess:
         if not (self.alive and self.frozen) or self.machine.kernel.suspended:
             return
         self.frozen = False
-        while self._inbox and self.alive and not self.frozen:
+        while self._inbox and self._runs:
             self._step(self._inbox.popleft())
-        if self.alive and not self.frozen:
+        if self._runs:
             self._step(events.Ticked())
+
+    @property
+    def _runs(self) -> bool:
+        return self.alive and not self.frozen
 
     def _step(self, event: events.Event) -> None:
         stage = self.stage
@@ -159,7 +167,8 @@ class NodeProcess:
         self._arm()
 
     def _arm(self) -> None:
-        due = self.machine.clock.when_boot_shows(self.node.next_deadline)
+        self._due_ns = self.node.next_deadline
+        due = self.machine.clock.when_boot_shows(self._due_ns)
         heap = self.stage.heap
         if self._wake >= 0 and self._wake <= due and self._wake > heap.now:
             return
@@ -173,7 +182,7 @@ class NodeProcess:
         self._wake = -1
         if self.frozen:
             return
-        if self.machine.clock.read(self.stage.heap.now).boot_ns < self.node.next_deadline:
+        if self.machine.clock.read(self.stage.heap.now).boot_ns < self._due_ns:
             self._arm()
         else:
             self._step(events.Ticked())
@@ -325,6 +334,11 @@ class NodeProcess:
     def is_coordinator(self) -> bool:
         """Whether the node says that it leads."""
         return self.node.state is State.COORDINATOR
+
+    @property
+    def is_in_trouble(self) -> bool:
+        """Whether the node says that its network is lost."""
+        return self.node.state is State.IN_NW_TROUBLE
 
     def status(self) -> str:
         """What the node says of itself, for reports."""

@@ -5,12 +5,15 @@ out again; the product has no switch for any of them.  Most are caught by the or
 a few seeds; those that terms, order or a second line of defence hide have a directed scenario.
 Those beyond the list of the design are marked *more*.
 """
+# ruff: noqa: ANN401 - what is patched has many shapes, and none of them matters here
 
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any, Final
 
+from watchdog.core import promise
 from watchdog.core.candidacy import Candidacy
 from watchdog.core.formation import Formation
 from watchdog.core.guard import Guard, LeaseRound
@@ -23,16 +26,17 @@ from watchdog.core.states import Trigger
 from watchdog.core.transfer import Handing
 from watchdog.guardian.holding import Holding
 from watchdog.guardian.rounds import Rounds
+from watchdog.instant import elapsed_hi
 
 Function = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """`patch` makes the wrong function from the right one; `scenario` shows it, if chance cannot."""
+    """`patch` makes the wrong function of the right one; `scenario` shows it, if chance cannot."""
 
     name: str
-    owner: type
+    owner: type | ModuleType
     attribute: str
     patch: Callable[[Function], Function]
     scenario: str | None = None
@@ -49,7 +53,7 @@ class Plant:
 
 
 def _promise_ignored(right: Function) -> Function:
-    def may_promise(voter: Voter, *args: Any) -> Any:  # noqa: ANN401
+    def may_promise(voter: Voter, *args: Any) -> Any:
         held, voter.promise = voter.promise, None
         try:
             return right(voter, *args)
@@ -60,7 +64,7 @@ def _promise_ignored(right: Function) -> Function:
 
 
 def _no_sit_out(right: Function) -> Function:
-    def is_sitting_out(voter: Voter, now: Any) -> bool:  # noqa: ANN401
+    def is_sitting_out(voter: Voter, now: Any) -> bool:
         right(voter, now)
         return False
 
@@ -75,7 +79,7 @@ def _vote_not_saved(right: Function) -> Function:
 
 
 def _short_promise(right: Function) -> Function:
-    def promise_left_ns(voter: Voter, now: Any) -> int:  # noqa: ANN401
+    def promise_left_ns(voter: Voter, now: Any) -> int:
         left: int = right(voter, now)
         return left - voter._timing.promise_ns // 2 if left else 0
 
@@ -83,7 +87,7 @@ def _short_promise(right: Function) -> Function:
 
 
 def _from_receipt(right: Function) -> Function:
-    def credit(lease: Lease, voter: str, grant: Any, now: Any) -> bool:  # noqa: ANN401
+    def credit(lease: Lease, voter: str, grant: Any, now: Any) -> bool:
         if not right(lease, voter, grant, now):
             return False
         lease._grants[voter] = LeaseRound(grant.round, now)
@@ -93,7 +97,7 @@ def _from_receipt(right: Function) -> Function:
 
 
 def _early_release(right: Function) -> Function:
-    def resign(handing: Handing, office: Any, *args: Any) -> None:  # noqa: ANN401
+    def resign(handing: Handing, office: Any, *args: Any) -> None:
         right(handing, office, *args)
         release = Release(office.tenure, office.term, None, gone=False)
         handing._ctx.broadcast(release, args[-1])
@@ -102,7 +106,7 @@ def _early_release(right: Function) -> Function:
 
 
 def _release_without_tenure(right: Function) -> Function:
-    def release(voter: Voter, message: Release, now: Any) -> Any:  # noqa: ANN401
+    def release(voter: Voter, message: Release, now: Any) -> Any:
         held = voter.promise
         if held is not None and held.tenure.node == message.tenure.node:
             message = replace(message, tenure=held.tenure)
@@ -112,7 +116,7 @@ def _release_without_tenure(right: Function) -> Function:
 
 
 def _older_incarnation(right: Function) -> Function:
-    def credit(lease: Lease, voter: str, grant: Any, now: Any) -> bool:  # noqa: ANN401
+    def credit(lease: Lease, voter: str, grant: Any, now: Any) -> bool:
         sent = lease._sent.get(grant.round)
         if sent is None or grant.tenure.node != lease.tenure.node:
             return False
@@ -123,7 +127,7 @@ def _older_incarnation(right: Function) -> Function:
 
 
 def _forgets_in_trouble(right: Function) -> Function:
-    def change(node: Node, trigger: Trigger, now: Any) -> None:  # noqa: ANN401
+    def change(node: Node, trigger: Trigger, now: Any) -> None:
         right(node, trigger, now)
         if trigger is Trigger.NETWORK_RESTORED:
             node._parts.voter.promise = None
@@ -132,7 +136,7 @@ def _forgets_in_trouble(right: Function) -> Function:
 
 
 def _own_weight(right: Function) -> Function:
-    def may_start(candidacy: Candidacy, now: Any) -> bool:  # noqa: ANN401
+    def may_start(candidacy: Candidacy, now: Any) -> bool:
         voter = candidacy._ctx.voter
         held, voter.promise = voter.promise, None
         try:
@@ -145,7 +149,7 @@ def _own_weight(right: Function) -> Function:
 
 
 def _blank_skips(right: Function) -> Function:
-    def is_sitting_out(voter: Voter, now: Any) -> bool:  # noqa: ANN401
+    def is_sitting_out(voter: Voter, now: Any) -> bool:
         sits: bool = right(voter, now)
         return sits and not voter.is_amnesiac
 
@@ -153,7 +157,7 @@ def _blank_skips(right: Function) -> Function:
 
 
 def _blank_grants(right: Function) -> Function:
-    def init(formation: Formation, *args: Any, amnesiac: bool, **kwargs: Any) -> None:  # noqa: ANN401
+    def init(formation: Formation, *args: Any, amnesiac: bool, **kwargs: Any) -> None:
         right(formation, *args, amnesiac=False, **kwargs)
 
     return init
@@ -174,7 +178,7 @@ class _AnyDigest(bytes):
 
 
 def _digest_ignored(right: Function) -> Function:
-    def init(voter: Voter, *args: Any) -> None:  # noqa: ANN401
+    def init(voter: Voter, *args: Any) -> None:
         right(voter, *args)
         voter._digest = _AnyDigest(voter._digest)
 
@@ -182,7 +186,7 @@ def _digest_ignored(right: Function) -> Function:
 
 
 def _obeyed_at_once(right: Function) -> Function:
-    def accept_if_moved(formation: Formation, now: Any) -> None:  # noqa: ANN401
+    def accept_if_moved(formation: Formation, now: Any) -> None:
         context = formation._ctx
         if not context.voter.is_sitting_out(now):
             context.ledger.membership_accepted()
@@ -192,14 +196,14 @@ def _obeyed_at_once(right: Function) -> Function:
 
 
 def _unopened(right: Function) -> Function:
-    def fault(rounds: Rounds, *args: Any) -> str:  # noqa: ANN401
+    def fault(rounds: Rounds, *args: Any) -> str:
         return ""
 
     return fault
 
 
 def _older_round(right: Function) -> Function:
-    def last_granted(voter: Voter, tenure: Any) -> tuple[int, int]:  # noqa: ANN401
+    def last_granted(voter: Voter, tenure: Any) -> tuple[int, int]:
         return (-1, -1)
 
     return last_granted
@@ -213,42 +217,25 @@ def _stale_off(right: Function) -> Function:
 
 
 def _no_deadline(right: Function) -> Function:
-    def expire(holding: Holding, now: Any) -> None:  # noqa: ANN401
+    def expire(holding: Holding, now: Any) -> None:
         holding._now = now
 
     return expire
 
 
-def _claim_not_looked_at_again(right: Function) -> Function:
-    def fault(holding: Holding, claim: Any) -> str:  # noqa: ANN401
-        return "" if holding.phase.value == "saving" else str(right(holding, claim))
-
-    return fault
-
-
-def _released_counts_again(right: Function) -> Function:
-    def is_released(voter: Voter, tenure: Any) -> bool:  # noqa: ANN401
+def _released_again(right: Function) -> Function:
+    def is_released(voter: Voter, tenure: Any) -> bool:
         return False
 
     return is_released
 
 
-def _second_vote(right: Function) -> Function:
-    def vote(ledger: Ledger, term: int, node: str) -> None:
-        ledger.term, ledger.voted_for, ledger._is_dirty = term, node, True
-
-    return vote
-
-
-def _no_window(right: Function) -> Function:
-    def window_end_ns(candidacy: Candidacy) -> int:
-        return 2**62
-
-    return window_end_ns
+def _other_clock(right: Function) -> Function:
+    return elapsed_hi
 
 
 PLANTS: Final = (
-    Plant("promise ignored", Voter, "may_promise", _promise_ignored, "promise ignored"),
+    Plant("promise ignored", Voter, "may_promise", _promise_ignored),
     Plant("no sit-out", Voter, "is_sitting_out", _no_sit_out),
     Plant("vote not saved", Ledger, "holds_vote", _vote_not_saved),
     Plant("promise shorter than hard", Voter, "promise_left_ns", _short_promise),
@@ -262,11 +249,19 @@ PLANTS: Final = (
         _older_incarnation,
         "grants to an older incarnation",
     ),
-    Plant("promise forgotten in IN_NW_TROUBLE", Node, "_change", _forgets_in_trouble),
+    Plant(
+        "promise forgotten in IN_NW_TROUBLE",
+        Node,
+        "_change",
+        _forgets_in_trouble,
+        "trouble keeps the promise",
+    ),
     Plant("own weight while another's promise is held", Candidacy, "may_start", _own_weight),
     Plant("blank node skips its sit-out", Voter, "is_sitting_out", _blank_skips),
     Plant("blank node grants beacons", Formation, "__init__", _blank_grants),
-    Plant("members digest ignored", Voter, "__init__", _digest_ignored),
+    Plant(
+        "members digest ignored", Voter, "__init__", _digest_ignored, "edit met by an old member"
+    ),
     Plant(
         "newly accepted membership obeyed at once", Formation, "_accept_if_moved", _obeyed_at_once
     ),
@@ -274,6 +269,6 @@ PLANTS: Final = (
     Plant("promise renewed by an older round", Voter, "_last_granted", _older_round),
     Plant("stale OFF read as an answer", Guard, "went_off", _stale_off, "stale off"),
     Plant("more: the guardian has no deadline", Holding, "expire", _no_deadline),
-    Plant("more: a claim is not looked at again", Holding, "_fault", _claim_not_looked_at_again),
-    Plant("more: priority refuses for ever", Candidacy, "_window_end_ns", _no_window),
+    Plant("more: promise counted by the faster clock", promise, "elapsed_lo", _other_clock),
+    Plant("more: a released tenure is granted again", Voter, "is_released", _released_again),
 )

@@ -33,13 +33,13 @@ class PromiseIsKept:
         self._asked: dict[str, dict[Round, Instant]] = {}
         watch = stage.watch
         watch.handled.setdefault(events.MessageReceived, []).append(self.handled)
-        watch.sent.setdefault(Grant, []).append(self.granted)
+        watch.sent.setdefault(Grant, []).append(self.saw_grant)
         watch.sent.setdefault(Vote, []).append(self.own_round)
         watch.sent.setdefault(Beacon, []).append(self.own_round)
         watch.sent.setdefault(Release, []).append(self.released_own)
-        watch.process_started.append(self.started)
+        watch.process_started.append(self.saw_start)
 
-    def started(self, process: NodeProcess) -> None:
+    def saw_start(self, process: NodeProcess) -> None:
         """A new process forgets; its sit-out (`SitsOut`) stands in the place of its debts."""
         self._debts[process.name] = {}
         self._asked[process.name] = {}
@@ -71,7 +71,7 @@ class PromiseIsKept:
         if debt is not None and debt.tenure.inc == over.inc and debt.tenure.no <= over.no:
             del debts[over.node]
 
-    def granted(self, process: NodeProcess, _: str, grant: Grant) -> None:
+    def saw_grant(self, process: NodeProcess, _: str, grant: Grant) -> None:
         """A voter promises."""
         now = process.machine.clock.read(process.stage.heap.now)
         since = self._asked[process.name].get((grant.tenure, grant.round))
@@ -92,7 +92,7 @@ class PromiseIsKept:
 
     def _owes_nobody_else(self, process: NodeProcess, tenure: Tenure, now: Instant) -> None:
         for node, debt in self._debts[process.name].items():
-            if node == process.name or node == tenure.node:
+            if node in {process.name, tenure.node}:
                 continue
             left = debt.length_ns - elapsed_lo(now, debt.since)
             if left > 0:
@@ -114,9 +114,9 @@ class PromiseIsNewer:
 
     def __init__(self, stage: Stage) -> None:
         self._last: dict[tuple[bytes, bytes], tuple[int, int]] = {}
-        stage.watch.sent.setdefault(Grant, []).append(self.granted)
+        stage.watch.sent.setdefault(Grant, []).append(self.saw_grant)
 
-    def granted(self, process: NodeProcess, _: str, grant: Grant) -> None:
+    def saw_grant(self, process: NodeProcess, _: str, grant: Grant) -> None:
         """A voter promises."""
         key = (process.inc, grant.tenure.inc)
         this = (grant.tenure.no, grant.round)
@@ -133,15 +133,15 @@ class SitsOut:
     """A new process neither votes nor asks for votes until every promise it may have forgotten."""
 
     def __init__(self, stage: Stage) -> None:
-        stage.watch.sent.setdefault(Grant, []).append(self.granted)
-        stage.watch.sent.setdefault(Vote, []).append(self.voted)
+        stage.watch.sent.setdefault(Grant, []).append(self.saw_grant)
+        stage.watch.sent.setdefault(Vote, []).append(self.saw_vote)
 
-    def granted(self, process: NodeProcess, _: str, grant: Grant) -> None:
+    def saw_grant(self, process: NodeProcess, _: str, grant: Grant) -> None:
         """Only votes are barred; an intact node may answer beacons."""
         if grant.is_vote:
             self._look(process)
 
-    def voted(self, process: NodeProcess, _: str, vote: Vote) -> None:
+    def saw_vote(self, process: NodeProcess, _: str, vote: Vote) -> None:
         """A candidate votes for itself."""
         self._look(process)
 
@@ -149,9 +149,7 @@ class SitsOut:
         now = process.machine.clock.read(process.stage.heap.now)
         gone = elapsed_lo(now, process.born)
         if gone < process.settings.timing.promise_ns:
-            raise Violation(
-                "sits out", f"{process.name} votes {gone / 1e6:.1f} ms after its start"
-            )
+            raise Violation("sits out", f"{process.name} votes {gone / 1e6:.1f} ms after its start")
 
 
 class PromiseCoversHard:
@@ -161,13 +159,13 @@ class PromiseCoversHard:
         self._hard: dict[Tenure, int] = {}
         stage.watch.sent.setdefault(Vote, []).append(self.asked)
         stage.watch.sent.setdefault(Beacon, []).append(self.asked)
-        stage.watch.sent.setdefault(Grant, []).append(self.granted)
+        stage.watch.sent.setdefault(Grant, []).append(self.saw_grant)
 
     def asked(self, process: NodeProcess, _: str, message: Vote | Beacon) -> None:
         """Every round says how long its holder may be on."""
         self._hard[message.tenure] = process.settings.timing.hard_ns
 
-    def granted(self, process: NodeProcess, _: str, grant: Grant) -> None:
+    def saw_grant(self, process: NodeProcess, _: str, grant: Grant) -> None:
         """A voter promises."""
         hard = self._hard.get(grant.tenure, 0)
         promise = process.settings.timing.promise_ns

@@ -48,7 +48,8 @@ def summary(total: Total, elapsed_s: float) -> Iterator[str]:
         median, most, worst = (value // MS for value in shown)
         yield f"healing to a holder: median {median} ms, 99 % {most} ms, worst {worst} ms"
     excused = ", ".join(f"{name}: {count}" for name, count in sorted(total.excused.items()))
-    yield f"excused (a majority's state wiped with wrong wall clocks, or an old copy): {excused or 0}"
+    why = "a majority's state wiped with wrong wall clocks, or an old copy of one put back"
+    yield f"excused ({why}): {excused or 0}"
     yield (
         f"{total.hours:.2f} cluster-hours, {total.seeds} seeds, {total.faults.total()} faults, "
         f"{total.escalations} escalations, {len(total.liveness)} liveness checks, "

@@ -46,10 +46,12 @@ def run_seed(
     profile: str | None = None,
     topology: str | None = None,
     log: Callable[[World], Log] | None = None,
+    *,
+    outcomes_only: bool = False,
 ) -> Outcome:
     """Run one seed to its end, or to its first violation."""
     mix = draw(seed, profile=profile, topology=topology)
-    world = World(mix)
+    world = World(mix, outcomes_only=outcomes_only)
     if log is not None:
         world.stage.log = log(world)
     outcome = Outcome(seed, f"{name_of(mix.profile, has_hook=mix.has_hook)} {mix.topology}")

@@ -44,7 +44,14 @@ def liveness_bound(timing: Timing, *, escalation_failed: bool) -> int:
 class World:
     """Everything of one run."""
 
-    def __init__(self, mix: Mix, log: Callable[[str, str, str], None] | None = None) -> None:
+    def __init__(
+        self,
+        mix: Mix,
+        log: Callable[[str, str, str], None] | None = None,
+        *,
+        outcomes_only: bool = False,
+    ) -> None:
+        """`outcomes_only`: judge by what clients see (two on, terms, epochs), not by conduct."""
         self.mix = mix
         self.heap = Heap()
         size = mix.size + mix.spare
@@ -74,7 +81,9 @@ class World:
         self.machines = [Machine(self.stage, i, n, self.file) for i, n in enumerate(names)]
         self.stage.machines.extend(self.machines)
         self.excuse = checkers.Excuse(self.stage)
-        self._watch()
+        self._watch_outcomes()
+        if not outcomes_only:
+            self._watch_conduct()
         self.is_faulting = False
         self.is_edited = False
         self.escalation_failed = False
@@ -82,11 +91,13 @@ class World:
         for machine in self.voters:
             self.heap.after(self.rng.randrange(SECOND), machine.power_on)
 
-    def _watch(self) -> None:
+    def _watch_outcomes(self) -> None:
+        checkers.NeverTwoOn(self.stage)
+        checkers.OneWinnerPerTerm(self.stage, self.excuse)
+        checkers.EpochsRise(self.stage, self.excuse)
+
+    def _watch_conduct(self) -> None:
         stage = self.stage
-        checkers.NeverTwoOn(stage)
-        checkers.OneWinnerPerTerm(stage, self.excuse)
-        checkers.EpochsRise(stage, self.excuse)
         checkers.SavedBeforeSaid(stage)
         checkers.TermNeverFalls(stage)
         checkers.ReleaseAfterOff(stage)
@@ -209,9 +220,7 @@ class World:
         return self.heap.now - start
 
     def _expect_one_coordinator(self) -> None:
-        leading = [
-            m.name for m in self.machines if m.node is not None and m.node.is_coordinator
-        ]
+        leading = [m.name for m in self.machines if m.node is not None and m.node.is_coordinator]
         if len(leading) > 1:
             raise Violation("one coordinator after healing", f"coordinators: {leading}")
 
