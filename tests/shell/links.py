@@ -14,7 +14,7 @@ from watchdog.core.messages import PROTOCOL, Hello
 from watchdog.shell import clock, identity
 from watchdog.shell.peers import Peers
 from watchdog.shell.plan import NodePlan
-from watchdog.shell.refusals import Refusals
+from watchdog.shell.refusals import Refusal, Refusals
 from watchdog.shell.secret import Secret
 
 CLUSTER: Final = "pg-prod"
@@ -107,6 +107,10 @@ class TestNode:
     def is_linked(self, peer: str) -> bool:
         """Whether there is a link to `peer` now."""
         return self.peers.stats()[peer]["connected"]
+
+    def has_refused_a_name(self) -> bool:
+        """Whether somebody came with a right key and a wrong name."""
+        return self.refusals.count(Refusal.WRONG_NAME) > 0
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["TestNode"]:

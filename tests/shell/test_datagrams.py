@@ -42,7 +42,9 @@ def test_a_will_becomes_a_release_of_the_whole_incarnation() -> None:
                 sender.sendto(will(), ("127.0.0.1", port))
             await until(lambda: bool(inbox.events))
             task.cancel()
-        release = Release(Tenure("beta", INC, GONE_NO), term=0, successor=None, gone=True)
+        release = Release(
+            Tenure("beta", INC, GONE_NO), term=0, successor=None, gone=True, was_on=True
+        )
         assert inbox.events == [MessageReceived("beta", INC, release)]
         assert datagrams.wills == 1
 

@@ -145,7 +145,7 @@ def test_a_right_key_with_a_wrong_name_stays_out() -> None:
             alpha = TestNode(plan_for("alpha", names, port))
             beta = TestNode(plan_for("beta", names, port), name=name)
             async with alpha.running(), beta.running():
-                await until(lambda node=alpha: node.refusals.count(Refusal.WRONG_NAME) > 0)  # type: ignore[misc]
+                await until(alpha.has_refused_a_name)
                 assert not alpha.is_linked("beta")
                 assert not alpha.is_linked("gamma")
                 assert name in alpha.refusals.snapshot()["wrong_name"]["detail"]
