@@ -48,7 +48,7 @@ def read_source(file: str, env: Mapping[str, str], flags: Mapping[str, str]) -> 
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError([_syntax(file, str(error))]) from None
+        raise ConfigError([_syntax(file, text, str(error))]) from None
     source = Source(file, data, positions(text))
     for name in sorted(env):
         if name.startswith(PREFIX):
@@ -79,15 +79,16 @@ def _read(file: str) -> str:
         raise ConfigError([fault], EXIT_UNREADABLE) from None
 
 
-def _syntax(file: str, message: str) -> Fault:
+def _syntax(file: str, text: str, message: str) -> Fault:
     """`Invalid value (at line 3, column 8)` as a fault at line 3."""
     what, _, place = message.partition(" (at ")
     line = place.removeprefix("line ").partition(",")[0]
-    where = f"{file}:{line}" if line.isdigit() else file
+    if not line.isdigit():  # "at end of document"
+        line = str(max(1, len(text.splitlines())))
     column = place.partition("column ")[2].rstrip(")")
     detail = f" at column {column}" if column else ""
     hint = "strings need quotes, and a table may be opened only once"
-    return Fault(where, f"is no valid TOML: {what}{detail}", "", hint)
+    return Fault(f"{file}:{line}", f"is no valid TOML: {what}{detail}", "", hint)
 
 
 def _lay_over(source: Source, path: Path, raw: str, origin: str) -> None:

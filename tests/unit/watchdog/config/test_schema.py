@@ -111,7 +111,7 @@ SENTENCES = [
     ("port = 70000", "`cluster.port` must be less than or equal to 65535, found the integer 70000"),
     ('port = "9000"', "`cluster.port` needs an integer, found the string '9000'"),
     ('scheduling = "fifo"', '`cluster.scheduling` must be one of "rt", "nice", "normal"'),
-    ('failback_delay = 60', 'write "60ms" or "60s"'),
+    ("failback_delay = 60", 'write "60ms" or "60s"'),
     ('timing = "quick"', "choose one of default, fast, extreme, wan, watchdog"),
     ('gate = "nft"', "`cluster.gate` is not available yet"),
     ('watchdog_device = "/dev/watchdog"', "`cluster.watchdog_device` is not available yet"),
@@ -122,7 +122,7 @@ SENTENCES = [
     ('pki = { ca = "/a", cert = "/b", kay = "/c" }', "did you mean `key`?"),
     ('pki.ca = "/a"', "`cluster.pki.cert` is missing"),
     ("deesc = 5", "`de_escalation_timeout` in [hooks]"),
-    ('priority = 5', "`priority` belongs to [nodes.*]"),
+    ("priority = 5", "`priority` belongs to [nodes.*]"),
     ('authkey_file = "credential:../x"', "is no valid name: '../x'"),
     ('delegate_ip = "10.0.0.9"', "a virtual address is a [vip.NAME] table"),
 ]  # fmt: skip
