@@ -1,0 +1,47 @@
+"""The one question of every attack: was it counted, was its author named, did nothing else move?"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from tests.system.yard import Yard, until
+
+CLOSED_S: Final = 6.0
+"""By when a stranger must be rid of: a handshake alone may take two seconds."""
+
+
+@contextmanager
+def refused(yard: Yard, kind: str, attacker: str, victim: str = "") -> Iterator[None]:
+    """The block must raise the victim's count of `kind` and name the attacker.
+
+    The cluster must not notice.  The victim is the coordinator unless it is named.
+    """
+    address = yard.lab.places[attacker].address
+    with steady(yard) as coordinator:
+        node = victim or coordinator
+        count = yard.status(node)["refusals"].get(kind, {"count": 0})["count"]
+        yield
+
+        def counted() -> bool:
+            found = yard.status(node)["refusals"].get(kind, {"count": 0, "last_address": ""})
+            return bool(found["count"] > count and found["last_address"] == address)
+
+        until(f"status counts {kind} of {address}", counted)
+        refusal = yard.status_json(node)["refusals"][kind]
+        assert refusal["detail"], "it says what was wrong"
+        assert f"kind={kind} address=" in yard.log(node), "the log says it too"
+
+
+@contextmanager
+def steady(yard: Yard) -> Iterator[str]:
+    """Within the block coordinator, term, epoch and holder stay as they are; the coordinator."""
+    coordinator = yard.led()
+    before = unmoved(yard.status(coordinator))
+    yield coordinator
+    assert unmoved(yard.status(coordinator)) == before
+    assert yard.holders() == [coordinator]
+
+
+def unmoved(status: dict[str, Any]) -> tuple[object, ...]:
+    """What no stranger may change."""
+    return (status["coordinator"], status["term"], status["epoch"], status["quorum"]["ok"])
