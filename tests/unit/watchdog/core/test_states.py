@@ -15,9 +15,7 @@ from watchdog.core.states import (
     next_trigger,
 )
 
-PAIRS = [
-    (state, Facts(*bits)) for state, bits in product(State, product((False, True), repeat=4))
-]
+PAIRS = [(state, Facts(*bits)) for state, bits in product(State, product((False, True), repeat=4))]
 
 
 def settle(state: State, facts: Facts) -> tuple[State, int]:
