@@ -24,6 +24,8 @@ from watchdog.cli.privileges import best_scheduling
 NAMES: Final = ("alpha", "beta", "gamma")
 NOT_WELL: Final = 1
 INTERRUPTED: Final = 130
+SYSTEM_TOOLS: Final = ":/usr/sbin:/sbin"
+"""Where `ip` and `nft` are; not in the PATH of an ordinary Debian user."""
 STAY_POLL_S: Final = 3600.0
 
 
@@ -40,6 +42,7 @@ def command(
 
     Exit code: 0 all faults survived with one holder at most, 1 not so, 130 interrupted.
     """
+    os.environ["PATH"] = os.environ.get("PATH", "") + SYSTEM_TOOLS
     is_local = on_loopback or os.geteuid() != 0
     if is_local and not enclosed and not stay:
         _enclose()
@@ -55,8 +58,8 @@ def command(
 
 def _enclose() -> None:
     """Become the same program in a network of its own, where that is permitted."""
-    around = loopback.enclosure()
-    if around is not None:
+    around, _ = loopback.enclosure()
+    if around:
         again = [sys.executable, "-I", "-m", "watchdog", *sys.argv[1:], "--enclosed"]
         sys.stdout.flush()
         os.execvp(around[0], [*around, *again])

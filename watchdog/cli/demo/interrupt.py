@@ -6,7 +6,7 @@ sets a flag, and every wait of the demo looks at it many times a second.
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Final
 
@@ -25,9 +25,9 @@ class TooLateError(Exception):
 class Interrupt:
     """Takes the signals over until `release`; `requested` says whether one came."""
 
-    def __init__(self) -> None:
+    def __init__(self, signals: Sequence[signal.Signals] = SIGNALS) -> None:
         self.requested = False
-        self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        self._before = {number: signal.signal(number, self._note) for number in signals}
 
     def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 Python's interface
         self.requested = True

@@ -22,10 +22,7 @@ from watchdog.cli.demo.lab import LabError, run
 from watchdog.cli.demo.namespaces import end
 from watchdog.cli.demo.story import Scene
 
-LEFT_OUT: Final = (
-    "the cut is left out: this system lets no user make a network namespace "
-    "(run the demo as root to see it)"
-)
+TOOLS: Final = {"unshare": "util-linux", "ip": "iproute2", "nft": "nftables"}
 _HOOK: Final = """#!{python} -IS
 import json, os, time
 seen = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
@@ -46,10 +43,11 @@ table inet quorumdog {
 """
 
 
-def enclosure() -> list[str] | None:
-    """Return the command that puts a program into a network of its own; None: not permitted."""
-    if shutil.which("unshare") is None or shutil.which("nft") is None:
-        return None
+def enclosure() -> tuple[list[str], str]:
+    """Return the command that puts a program into a network of its own, or why there is none."""
+    missing = [package for tool, package in TOOLS.items() if shutil.which(tool) is None]
+    if missing:
+        return [], f"it needs more packages (sudo apt install {' '.join(missing)})"
     command = ["unshare", "--net"]
     if os.geteuid() != 0:
         command = ["unshare", "--user", "--map-current-user", "--keep-caps", "--net"]
@@ -57,8 +55,8 @@ def enclosure() -> list[str] | None:
         run([*command, "nft", "add", "table", "inet", "trial"])
         run([*command, "ip", "link", "set", "lo", "up"])
     except LabError:
-        return None
-    return command
+        return [], "this system lets no user make a network of his own (root sees it)"
+    return command, ""
 
 
 @contextmanager
@@ -95,7 +93,8 @@ def scene(
 
     journal.write("start", mode="loopback", vips=[], nodes=list(names))
     if not enclosed:
-        journal.write("left_out", text=LEFT_OUT)
+        _, why = enclosure()
+        journal.write("left_out", text=f"the cut was left out: {why or 'not asked for'}")
     cut = (lambda name: change("add", name)) if enclosed else None
     try:
         yield Scene(cluster, journal, cut, lambda name: change("delete", name), plant, say)

@@ -1,0 +1,220 @@
+"""Clusters of real daemons for the system tests: the demo's laboratory, with faults by name.
+
+Rule: what is claimed is taken from the observing process, which sees every kernel's address
+events in one queue, so an overlap of two holders is found however short it was.  What the nodes
+say of themselves is used only to know when to go on.
+"""
+
+import itertools
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from watchdog.cli.demo import timeline
+from watchdog.cli.demo.cluster import Cluster, Layout
+from watchdog.cli.demo.interrupt import Interrupt
+from watchdog.cli.demo.journal import Journal, read
+from watchdog.cli.demo.lab import VIP, VIP6, Lab
+from watchdog.cli.demo.namespaces import laboratory, observed
+from watchdog.cli.demo.processes import Running
+from watchdog.cli.privileges import best_scheduling
+
+NAMES: Final = ("alpha", "beta", "gamma", "delta", "epsilon")
+VIPS: Final = (f"{VIP}/24", f"{VIP6}/64")
+LOG_LINES: Final = 40
+_count = itertools.count()
+
+
+class SystemCluster:
+    """A running cluster, the faults that can be done to it, and what was seen from outside."""
+
+    def __init__(self, cluster: Cluster, lab: Lab, journal: Journal) -> None:
+        self.cluster = cluster
+        self.lab = lab
+        self.journal = journal
+        self.names = cluster.names
+
+    # --- processes
+
+    def start(self, name: str, *options: str, **env: str) -> Running:
+        """Start a node (again), with options of `run`."""
+        return self.cluster.start(name, *options, env=env)
+
+    def stop(self, name: str, seconds: float = 8.0) -> int | None:
+        """SIGTERM to the guardian, as systemd does; its exit code."""
+        return self.cluster.stop(name, seconds)
+
+    def guardian_pid(self, name: str) -> int:
+        """The guardian of a node."""
+        return self.cluster.running[name].pid
+
+    def node_pid(self, name: str) -> int:
+        """The node process of a node."""
+        pid = self.cluster.running[name].node_pid()
+        assert pid is not None, f"{name} has no node process: {self.log(name)}"
+        return pid
+
+    def signal(self, name: str, what: str, number: int) -> None:
+        """Signal the `guardian`, the `node` process or `both` of a node, the guardian first."""
+        guardian, node = self.guardian_pid(name), self.node_pid(name)
+        for pid in {"guardian": (guardian,), "node": (node,), "both": (guardian, node)}[what]:
+            os.kill(pid, number)
+
+    def kill(self, name: str, what: str = "node") -> None:
+        """SIGKILL."""
+        self.mark(f"{name}: SIGKILL {what}")
+        self.signal(name, what, signal.SIGKILL)
+
+    def freeze(self, name: str, what: str = "node") -> None:
+        """SIGSTOP."""
+        self.mark(f"{name}: SIGSTOP {what}")
+        self.signal(name, what, signal.SIGSTOP)
+
+    def thaw(self, name: str, what: str = "node") -> None:
+        """SIGCONT."""
+        self.signal(name, what, signal.SIGCONT)
+
+    # --- network
+
+    def cut(self, name: str) -> None:
+        """Cut a node off from everything; its carrier stays."""
+        self.mark(f"{name}: cut off")
+        self.lab.cut(name)
+
+    def heal(self, name: str) -> None:
+        """Undo `cut`."""
+        self.lab.heal(name)
+
+    def block(self, source: str, target: str) -> None:
+        """Drop all frames from one node to another, in this direction only."""
+        self.mark(f"{source} -> {target}: blocked")
+        self.lab.block(source, target)
+
+    def unblock(self, source: str, target: str) -> None:
+        """Undo `block`."""
+        self.lab.unblock(source, target)
+
+    # --- what the nodes say
+
+    def status(self, name: str) -> dict[str, Any]:
+        """What a node says of itself; fails when it does not answer."""
+        body = self.cluster.status(name)
+        assert body is not None, f"{name} does not answer: {self.log(name)}"
+        return body
+
+    def log(self, name: str) -> str:
+        """Everything a node printed."""
+        return self.cluster.log(name).read_text(encoding="utf-8", errors="replace")
+
+    def wait_healthy(self, seconds: float = 30.0) -> str:
+        """Wait until every node says that all is well; the coordinator."""
+        return self.cluster.wait_healthy(seconds)
+
+    def wait_coordinator(self, other_than: str | None = None, seconds: float = 20.0) -> str:
+        """Wait until there is a coordinator that is on."""
+        return self.cluster.wait_coordinator(other_than, seconds)
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        self.cluster.interrupt.pause(seconds)
+
+    # --- what was seen from outside
+
+    def mark(self, title: str) -> None:
+        """Note a fault: the outage that follows is charged to it."""
+        self.journal.write("fault", title=title)
+
+    def observations(self) -> list[dict[str, Any]]:
+        """Everything seen so far."""
+        return read(self.journal.path)
+
+    def changes(self) -> list[timeline.Change]:
+        """Every time a VIP came or went, in the kernels' order."""
+        return list(timeline.changes(self.observations()))
+
+    def holders(self) -> timeline.Holders:
+        """The largest number of nodes that held a VIP at once; exact."""
+        seen = self.observations()
+        assert not any(one["kind"] == "lost" for one in seen), "the observer lost messages"
+        return timeline.holders(seen)
+
+    def holding(self) -> set[str]:
+        """The nodes that hold a VIP now."""
+        held: set[tuple[str, str]] = set()
+        for change in self.changes():
+            key = change.node, change.what
+            held = held | {key} if change.is_up else held - {key}
+        return {node for node, _ in held}
+
+    def outages(self) -> list[timeline.Outage]:
+        """What each fault cost the client."""
+        return timeline.outages(self.observations())
+
+
+@contextmanager
+def run_cluster(
+    count: int = 3,
+    *,
+    start: bool = True,
+    vips: tuple[str, ...] = VIPS,
+    scheduling: str | None = None,
+    timing: str = "default",
+    nodes: Mapping[str, str] | None = None,
+    cluster: str = "",
+    tables: str = "",
+) -> Iterator[SystemCluster]:
+    """Run `count` nodes in namespaces of their own, observed; nothing is left afterwards.
+
+    `nodes`, `cluster` and `tables` are more lines of the configuration, as in `Layout`.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="quorumdog-test-"))
+    folder.chmod(0o755)
+    prefix = f"qt{os.getpid()}x{next(_count)}"
+    addresses = tuple(vip.partition("/")[0] for vip in vips)
+    try:
+        with laboratory(prefix, NAMES[:count]) as lab:
+            plan = Layout(
+                {name: place.address for name, place in lab.places.items()},
+                vips=vips,
+                scheduling=scheduling or best_scheduling(),
+                timing=timing,
+                nodes=nodes or {},
+                cluster=cluster,
+                tables=tables,
+            )
+            made = Cluster(folder, plan, lab, Interrupt(()))
+            journal = Journal(folder / "observations.jsonl")
+            with observed(lab, journal.path, addresses) if vips else nullcontext():
+                journal.write(
+                    "start", mode="test", vips=list(addresses), nodes=list(plan.addresses)
+                )
+                yield from _running(SystemCluster(made, lab, journal), start=start)
+            journal.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _running(made: SystemCluster, *, start: bool) -> Iterator[SystemCluster]:
+    """Run the nodes around the test; a test that fails shows what they printed."""
+    try:
+        if start:
+            made.cluster.start_all()
+        yield made
+    except BaseException:
+        for name in made.cluster.running:
+            print(
+                f"--- {name}, the last lines:", *made.log(name).splitlines()[-LOG_LINES:], sep="\n"
+            )
+        raise
+    finally:
+        for node in made.cluster.running.values():
+            for pid in node.family():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+        made.journal.write("end")
+        made.cluster.stop_all()
