@@ -2,12 +2,14 @@
 
 import asyncio
 import itertools
+import json
 
 from tests.shell.links import OTHER_AUTHKEY, TestNode, free_port, hello, nodes, until
-from tests.shell.plans import plan_for
+from tests.shell.plans import plan_for, plan_json
 from watchdog.core.events import LinkOpened, MessageReceived
 from watchdog.core.messages import Beacon, Hello, StateRequest, Tenure
 from watchdog.instant import Instant
+from watchdog.shell.plan import parse
 from watchdog.shell.refusals import Refusal
 
 
@@ -263,5 +265,24 @@ def test_stats_tell_about_a_link() -> None:
             assert 0 <= shown["rtt_ms"] < 1000
             assert (shown["frames_in"], shown["frames_out"]) == (1, 1)
             assert shown["error"] == ""
+
+    asyncio.run(story())
+
+
+def test_nodes_link_over_ipv6_however_the_address_is_written() -> None:
+    """The kernel names an address in one way only; the file may use another."""
+
+    async def story() -> None:
+        names, ports = ("alpha", "beta"), {"alpha": free_port(), "beta": free_port()}
+        pair = {}
+        for name in names:
+            table = plan_json(name, names, ports[name])
+            table["node_process"] |= {"listen": "::1", "address": "::1"}
+            for row in table["node_process"]["members"]:
+                row |= {"address": "0:0:0:0:0:0:0:1", "port": ports[row["name"]]}
+            pair[name] = TestNode(parse(json.dumps(table)))
+        async with pair["alpha"].running() as alpha, pair["beta"].running() as beta:
+            await until(lambda: alpha.is_linked("beta") and beta.is_linked("alpha"))
+            assert not alpha.refusals.snapshot()
 
     asyncio.run(story())

@@ -46,7 +46,10 @@ class Owner(Protocol):
 
 
 def set_options(sock: socket.socket, user_timeout_ms: int) -> None:
-    """Every frame at once, a dead peer noticed within `user_timeout_ms`, little kept unsent."""
+    """Every frame at once, a dead peer noticed within `user_timeout_ms`, little kept unsent.
+
+    For connected sockets: before that the timeout would end a dial at its first lost SYN.
+    """
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, user_timeout_ms)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_SIZE_MAX)

@@ -6,6 +6,7 @@ slows the door and not the beacons.  Without a free descriptor it rests for 100 
 
 import asyncio
 import errno
+import ipaddress
 import socket
 from collections.abc import Callable
 from typing import Final
@@ -24,6 +25,11 @@ _IPV6_FREEBIND: Final = 78
 
 class ListenError(Exception):
     """The peer port cannot be had; the text says why and what to do."""
+
+
+def canonical(address: str) -> str:
+    """The form in which the kernel names a numeric address, so that both can be compared."""
+    return str(ipaddress.ip_address(address))
 
 
 def family_of(address: str) -> socket.AddressFamily:

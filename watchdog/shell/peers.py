@@ -23,7 +23,7 @@ from watchdog.shell.backoff import Backoff
 from watchdog.shell.connection import Connection, End, set_options
 from watchdog.shell.identity import Identity
 from watchdog.shell.link import Link, LinkStats
-from watchdog.shell.listener import Listener, family_of
+from watchdog.shell.listener import Listener, canonical, family_of
 from watchdog.shell.outbox import slot_of
 from watchdog.shell.plan import NodePlan
 from watchdog.shell.refusals import Refusal, Refusals
@@ -59,10 +59,10 @@ class Peers:
         self._now_ns = now_ns
         self._user_timeout_ms = max(plan.soft_ms, USER_TIMEOUT_MIN_MS)
         self._links = {
-            peer.name: Link(peer.name, peer.address, peer.port, plan.node, Backoff(rng))
+            peer.name: Link(peer.name, canonical(peer.address), peer.port, plan.node, Backoff(rng))
             for peer in plan.peers
         }
-        self._admission = Admission([peer.address for peer in plan.peers])
+        self._admission = Admission([link.address for link in self._links.values()])
         self._unauthenticated: set[Connection] = set()
         self._listener = Listener(
             plan.listen, plan.port, self._admission, refusals, self._accepted, self._user_timeout_ms
@@ -207,10 +207,10 @@ class Peers:
         kind = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
         sock = socket.socket(family_of(link.address), kind)
         try:
-            set_options(sock, self._user_timeout_ms)
             sock.bind((self._plan.address, 0))
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await loop.sock_connect(sock, (link.address, link.port))
+            set_options(sock, self._user_timeout_ms)
         except (OSError, asyncio.CancelledError):
             sock.close()
             raise

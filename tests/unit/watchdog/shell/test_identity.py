@@ -6,9 +6,10 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tests.shell.handshakes import MEMBERS, OTHER_AUTHKEY, node, shake
+from tests.shell.handshakes import MEMBERS, OTHER_AUTHKEY, Side, node, shake
 from watchdog.shell.identity import Identity, WrongNameError
 from watchdog.shell.refusals import Refusal
+from watchdog.shell.tls import Channel
 
 SUFFIX = ".pg-prod.wd.invalid"
 
@@ -72,11 +73,21 @@ def test_contexts_offer_one_version_and_no_tickets() -> None:
 
 
 def test_no_name_is_sent_in_clear() -> None:
-    """A recording of the wire must not say who talks (TLS would send SNI in clear)."""
-    alpha, beta = node("alpha"), node("beta")
-    listener, dialler = shake(alpha.server_context, beta.client_context)
-    assert listener.channel.tls.server_side
-    assert dialler.channel.tls.server_hostname is None
+    """A recording must not say who talks; SNI or a name in the CA's subject would."""
+    server = Side(Channel(node("alpha").server_context, is_server=True))
+    client = Side(Channel(node("beta").client_context, is_server=False))
+    client.channel.start()
+    recorded = b""
+    for _ in range(3):
+        there = client.channel.outgoing()
+        server.feed(there)
+        back = server.channel.outgoing()
+        client.feed(back)
+        recorded += there + back
+    assert server.channel.is_up
+    assert b"quorumdog/1" in recorded, "ALPN is in clear: this is the recording"
+    for name in (b"alpha", b"beta", b"pg-prod", b"wd.invalid"):
+        assert name not in recorded
 
 
 def test_a_certificate_must_name_exactly_one_member() -> None:
