@@ -16,11 +16,12 @@ FILE_NAME: Final = "state"
 def stored_members(plan: Mapping[str, Any]) -> Stored | None:
     """(name, weight) of every stored member; None when nothing of this node's can be read.
 
-    A file that is damaged, foreign or not readable is the node process's to judge: it says more.
+    A damaged file counts as none, as an empty disk does: the node then asks its peers.  What is
+    foreign or not readable is the node process's to refuse, and it says more.
     """
     raw = _read(Path(plan["data_dir"], FILE_NAME))
     loaded = slots.choose(raw, bytes.fromhex(plan["cluster_id"]), plan["node"])
-    if loaded.payload is None or loaded.fault is slots.Fault.FOREIGN:
+    if loaded.payload is None or loaded.fault is not None:
         return None
     try:
         return unpack_record(loaded.payload).members or None

@@ -55,6 +55,10 @@ def test_garbage_is_left_to_the_node_process(tmp_path: Path) -> None:
     """It recovers from its peers, which nothing here can."""
     (tmp_path / "state").write_bytes(os.urandom(slots.FILE_SIZE))
     assert stored_members(plan(tmp_path)) is None
+    raw = bytearray(write_state(tmp_path))
+    raw[slots.SLOT_SIZE] = 1  # the other slot: perhaps a newer record, now damaged
+    (tmp_path / "state").write_bytes(raw)
+    assert stored_members(plan(tmp_path)) is None
     slot = slots.encode(1, b"no record", cluster_id("c"), "a")
     (tmp_path / "state").write_bytes(slot + bytes(slots.FILE_SIZE - len(slot)))
     assert stored_members(plan(tmp_path)) is None
