@@ -211,6 +211,19 @@ def test_recording_replays_to_the_same_effects(plan: NodePlan, tmp_path: Path) -
     assert replay(tmp_path / "record") > 10
 
 
+def test_recording_that_cannot_be_written_is_a_fault_of_the_start(
+    plan: NodePlan, tmp_path: Path
+) -> None:
+    """An operator who asked for one must not find nothing afterwards."""
+    guardian = FakeGuardian()
+    with pytest.raises(StartError, match="cannot record to"):
+        Daemon(
+            Means(replace(plan, record=tmp_path / "none" / "r"), KEY, guardian.node_end),
+            Log("alpha"),
+        )
+    guardian.discard()
+
+
 def test_second_daemon_is_told_that_the_socket_is_taken(plan: NodePlan) -> None:
     """Whoever comes second must leave the first alone."""
 

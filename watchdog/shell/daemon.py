@@ -109,7 +109,7 @@ class Daemon:
         self._start = self._load()
         self._node = self._start.node()
         self._deadline_ns = self._node.next_deadline
-        self._recorder = None if plan.record is None else Recorder(plan.record, self._start)
+        self._recorder = None if plan.record is None else self._record(plan.record)
         self._performer = Performer(
             peers=self._peers,
             disk=self._storage,
@@ -238,6 +238,15 @@ class Daemon:
             wall_ms=clock.wall_ms(),
             inc=self._inc,
         )
+
+    def _record(self, wanted: Path) -> Recorder:
+        try:
+            recorder = Recorder(wanted, self._start)
+        except OSError as error:
+            why = f"cannot record to {wanted}: {error.strerror}"
+            raise StartError(f"{why}; the user of the node must be able to write there") from error
+        self._log.info("recording", file=str(recorder.path))
+        return recorder
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -6,6 +6,7 @@ arguments, then one per step.  A thread encodes and writes; a slow disk loses th
 says so in its last line), never the lease.
 """
 
+import errno
 import json
 import queue
 import random
@@ -25,6 +26,7 @@ from watchdog.instant import Instant
 
 SCHEMA: Final = 1
 STEPS_MAX: Final = 10_000
+FILES_MAX: Final = 100
 CLOSE_TIMEOUT_S: Final = 2.0
 _TYPE: Final = "_"
 
@@ -62,10 +64,16 @@ class ReplayError(AssertionError):
 
 
 class Recorder:
-    """Appends the steps of one node to a file. Raises OSError when the file cannot be made."""
+    """Writes the steps of one node process to a new file; `path` says which.
 
-    def __init__(self, path: Path, start: Start) -> None:
-        self._file = path.open("w", encoding="utf-8")
+    It is `wanted`, or with a number at its end when that exists: the guardian starts a node
+    process again with the same plan, and what the dead one recorded is what people want to see.
+    Raises OSError when the file cannot be made.
+    """
+
+    def __init__(self, wanted: Path, start: Start) -> None:
+        self.path = _unused(wanted)
+        self._file = self.path.open("x", encoding="utf-8")
         self._file.write(_line({"schema": SCHEMA, "start": start}))
         self._steps: queue.Queue[Step | None] = queue.Queue(STEPS_MAX)
         self._writer = threading.Thread(target=self._write, name="recorder", daemon=True)
@@ -170,6 +178,14 @@ def _core_types() -> dict[str, Any]:
 
 
 _TYPES: Final = _core_types()
+
+
+def _unused(wanted: Path) -> Path:
+    names = [wanted.name, *(f"{wanted.name}.{number}" for number in range(1, FILES_MAX))]
+    for name in names:
+        if not (path := wanted.with_name(name)).exists():
+            return path
+    raise FileExistsError(errno.EEXIST, f"{FILES_MAX} recordings are there already", str(wanted))
 
 
 def _line(value: dict[str, object]) -> str:

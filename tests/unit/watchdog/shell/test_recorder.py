@@ -66,6 +66,13 @@ def test_replay_gives_the_same_effects(tmp_path: Path) -> None:
     assert replay(tmp_path / "r") == 30
 
 
+def test_next_process_does_not_overwrite_what_the_dead_one_recorded(tmp_path: Path) -> None:
+    """The guardian starts it again with the same file name."""
+    for count in (10, 20, 30):
+        record(tmp_path / "r", count)
+    assert [replay(tmp_path / name) for name in ("r", "r.1", "r.2")] == [10, 20, 30]
+
+
 def test_replay_that_differs_names_the_step(tmp_path: Path) -> None:
     """A recording of another build, or a rule that has changed."""
     path = tmp_path / "r"
