@@ -1,6 +1,7 @@
 """What the command line does as a process: what it imports, and that it can become a hook."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,20 @@ def test_hook_that_is_missing_is_named(tmp_path: Path) -> None:
     done = tried(changed(tmp_path, "/bin/sh", "/nowhere/sh"))
     assert done.returncode == 1
     assert "the hook /nowhere/sh cannot be run: No such file" in done.stderr
+
+
+def test_package_of_the_same_name_is_recognised(tmp_path: Path) -> None:
+    """PyPI's `watchdog` replaces our `__init__.py` by its own, which has no version of ours."""
+    shutil.copytree(REPOSITORY / "watchdog", tmp_path / "watchdog")
+    (tmp_path / "watchdog/__init__.py").write_text("# somebody else's\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "watchdog", "--version"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=15,
+    )
+    assert done.returncode == 1
+    assert "was overwritten or removed by another one" in done.stderr
+    assert "`make install`" in done.stderr

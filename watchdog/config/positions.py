@@ -6,7 +6,6 @@ Keys inside an inline table have the line of the statement: TOML 1.0 keeps those
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -96,12 +95,3 @@ def _skip_value(text: str, at: int) -> int:
 def _line_end(text: str, at: int) -> int:
     end = text.find("\n", at)
     return len(text) if end < 0 else end + 1
-
-
-def nested(path: Path, value: object) -> Mapping[str, object]:
-    """`{"a": {"b": value}}` for the path ("a", "b")."""
-    made: object = value
-    for part in reversed(path):
-        made = {part: made}
-    assert isinstance(made, dict)
-    return made

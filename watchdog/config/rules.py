@@ -175,8 +175,6 @@ def _blame(text: str, hooks: Hooks, table: Timing) -> Path:
         return ("timing", name)
     if "escalation_timeout" in words:
         return ("hooks", "escalation_timeout")
-    if "failback_delay" in words:
-        return ("cluster", "failback_delay")
     if hooks.de_escalation_timeout is not None and words & _MOVED_BY_DEESC:
         return ("hooks", "de_escalation_timeout")
     return ("timing",) if table.model_fields_set else ("cluster", "timing")

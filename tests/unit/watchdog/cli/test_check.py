@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.watchdog.cli.runs import configured, run
+from tests.unit.watchdog.cli.test_stored import write_state
 
 
 def check(file: str, *more: str) -> tuple[int, str]:
@@ -100,3 +101,24 @@ def test_budget_follows_the_profile(timing: str, worst: str, tmp_path: Path) -> 
     """Each profile, with the class that the test may have."""
     _, output = check(configured(tmp_path), "--set", f"cluster.timing={timing}")
     assert f"{worst} s at worst" in output
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("b = {", "c = {", "b is stored, but not in the file"),
+        ("b = {", 'd = { address = "127.0.0.4" }\nb = {', "running with the stored membership"),
+    ],
+    ids=["dropped", "added"],
+)
+def test_membership_that_is_not_the_stored_one_is_a_warning(
+    old: str, new: str, sentence: str, tmp_path: Path
+) -> None:
+    """Before the restart that would be refused."""
+    file = Path(configured(tmp_path))
+    write_state(tmp_path)
+    file.write_text(file.read_text().replace(old, new))
+    code, output = check(str(file))
+    assert code == 0
+    assert sentence in output
+    assert "run --accept-membership" in output

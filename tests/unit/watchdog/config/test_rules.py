@@ -29,6 +29,7 @@ BETWEEN = [
     ("[vip.db]", '[timing]\nbeacon = "0ms"\n[vip.db]', "beacon = 0 ms, must be between", 8),
     ("[vip.db]", HOOK.format("0s"), "kills the hook before it has begun", 9),
     ("[vip.db]", HOOK.format("1h"), "must be between", 9),
+    ("[vip.db]", '[hooks]\n\nescalation_timeout = "0s"\n[vip.db]', "must be between 1", 9),
 ]
 
 
