@@ -1,8 +1,13 @@
 """Links over real sockets on loopback: two or three `Peers`, no core, no guardian."""
 
 import asyncio
+import errno
 import itertools
 import json
+import os
+import socket
+
+import pytest
 
 from tests.shell.links import OTHER_AUTHKEY, TestNode, free_port, hello, nodes, until
 from tests.shell.plans import plan_for, plan_json
@@ -284,5 +289,55 @@ def test_nodes_link_over_ipv6_however_the_address_is_written() -> None:
         async with pair["alpha"].running() as alpha, pair["beta"].running() as beta:
             await until(lambda: alpha.is_linked("beta") and beta.is_linked("alpha"))
             assert not alpha.refusals.snapshot()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (errno.ECONNREFUSED, "connection refused by 127.0.0.2:9000"),
+        (errno.ETIMEDOUT, "timed out: no answer from 127.0.0.2:9000"),
+        (errno.EHOSTUNREACH, "no route to host: 127.0.0.2:9000"),
+        (errno.EADDRNOTAVAIL, "our address 127.0.0.1 is not on this machine"),
+        (errno.EMFILE, "too many open files: 127.0.0.2:9000"),
+    ],
+)
+def test_a_dial_that_fails_says_why_and_where(code: int, words: str) -> None:
+    """`status` prints it beside the peer."""
+    alpha = TestNode(plan_for("alpha", ("alpha", "beta"), 9000))
+    link = alpha.peers._links["beta"]
+    assert alpha.peers._dial_error(link, OSError(code, os.strerror(code))) == words
+
+
+def test_an_incarnation_cannot_change_within_a_connection() -> None:
+    """It is bound to the connection; a new process needs a new one."""
+
+    async def story() -> None:
+        pair = nodes("alpha", "beta")
+        alpha, beta = pair["alpha"], pair["beta"]
+        async with alpha.running(), beta.running():
+            await until(lambda: alpha.is_linked("beta") and beta.is_linked("alpha"))
+            beta.peers.send("alpha", hello(b"another process!"))
+            await until(lambda: bool(alpha.core.closed("beta")))
+            assert "incarnation changed" in alpha.core.closed("beta")[0].why
+
+    asyncio.run(story())
+
+
+def test_stopping_closes_what_is_half_open_too() -> None:
+    """A stranger in the middle of a handshake does not hold up a stop."""
+
+    async def story() -> None:
+        alpha = nodes("alpha", "beta")["alpha"]
+        with socket.socket() as stranger:
+            async with alpha.running():
+                stranger.setblocking(False)
+                loop = asyncio.get_running_loop()
+                await loop.sock_connect(stranger, (alpha.plan.listen, alpha.plan.port))
+                await until(lambda: alpha.peers._admission.total == 1)
+            assert await loop.sock_recv(stranger, 1) == b""
+        assert alpha.peers._admission.total == 0
+        assert not alpha.refusals.snapshot()
 
     asyncio.run(story())

@@ -76,3 +76,41 @@ def test_nothing_is_judged_before_both_dumps_are_there_and_only_changes_are_told
         UplinkChanged(False, "eth2 is down or has no carrier"),
         UplinkChanged(True, f"eth2 has {ABSENT} and is up"),
     ]
+
+
+class FakeKernel:
+    """A netlink socket that gives what a test put in; an int is an error."""
+
+    def __init__(self, *given: bytes | int) -> None:
+        self.given = list(given)
+        self.asked = 0
+
+    def recv(self, size: int) -> bytes:
+        """The next datagram."""
+        if not self.given:
+            raise BlockingIOError
+        match self.given.pop(0):
+            case int() as code:
+                raise OSError(code, "injected")
+            case data:
+                return data
+
+    def send(self, data: bytes) -> int:
+        """A request for a dump."""
+        self.asked += 1
+        return len(data)
+
+
+def test_after_lost_messages_everything_is_asked_again() -> None:
+    """The kernel drops messages when nobody reads for long: the lost one may be ours."""
+    whole = [link(2, UP | RUNNING) + DONE, address(2, ABSENT) + DONE]
+    kernel = FakeKernel(*whole, errno.ENOBUFS)
+    inbox = FakeInbox()
+    uplink = Uplink(ABSENT, inbox)
+    uplink._socket = kernel  # type: ignore[assignment]
+    uplink._read()
+    assert (kernel.asked, uplink.is_up) == (2, True)
+    kernel.given += [link(2, UP) + DONE, address(2, ABSENT) + DONE]
+    uplink._read()
+    assert kernel.asked == 3
+    assert inbox.events == [UplinkChanged(False, "eth2 is down or has no carrier")]
