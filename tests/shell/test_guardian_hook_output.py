@@ -1,0 +1,63 @@
+"""What hooks print: the first part is kept, the rest is thrown away, the pipe stays open."""
+
+import contextlib
+import os
+
+from watchdog.guardian import clock
+from watchdog.guardian.hook_output import LINE_MAX, OUTPUT_MAX, HookOutput
+from watchdog.guardian.loop import Loop
+from watchdog.instant import MS
+
+
+def drain(loop: Loop, turns: int = 20) -> None:
+    """Turn the loop a few times."""
+    for _ in range(turns):
+        loop.turn(clock.now().boot_ns + 5 * MS, lambda: None)
+
+
+def test_lines_come_as_they_are_written_and_the_last_without_an_end() -> None:
+    """A hook that dies mid-line has said something too."""
+    loop = Loop()
+    lines: list[str] = []
+    readable, writable = os.pipe()
+    HookOutput(readable, loop, lines.append)
+    os.write(writable, b"one\ntwo\nthr")
+    drain(loop, 2)
+    assert lines == ["one", "two"]
+    os.write(writable, b"ee \xff")
+    os.close(writable)
+    drain(loop, 3)
+    assert lines[2] == "three \ufffd"
+
+
+def test_more_than_the_limit_is_read_and_dropped() -> None:
+    """The writer is not stopped; the log is not flooded."""
+    loop = Loop()
+    lines: list[str] = []
+    readable, writable = os.pipe()
+    HookOutput(readable, loop, lines.append)
+    os.set_blocking(writable, False)
+    written = 0
+    for _ in range(200):
+        with contextlib.suppress(BlockingIOError):
+            written += os.write(writable, (b"x" * 99 + b"\n") * 600)
+        drain(loop, 1)
+        if written > 4 * OUTPUT_MAX:
+            break
+    assert written > 4 * OUTPUT_MAX
+    assert lines[-1].startswith("(only the first")
+    assert sum(len(line) + 1 for line in lines) < OUTPUT_MAX + 200
+    os.close(writable)
+    drain(loop, 30)
+
+
+def test_a_line_without_end_is_cut() -> None:
+    """Bounded, whatever is printed."""
+    loop = Loop()
+    lines: list[str] = []
+    readable, writable = os.pipe()
+    HookOutput(readable, loop, lines.append)
+    os.write(writable, b"x" * 5000)
+    os.close(writable)
+    drain(loop, 3)
+    assert [len(line) for line in lines] == [LINE_MAX]

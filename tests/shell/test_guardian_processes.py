@@ -1,0 +1,62 @@
+"""Processes by pid and start time: only exactly those, and only our own descendants."""
+
+import os
+import subprocess
+import sys
+
+from watchdog.guardian import processes
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+def test_a_process_is_killed_only_under_its_start_time() -> None:
+    """The number may be another's by now."""
+    child = subprocess.Popen(SLEEP)
+    try:
+        found = processes.stat_of(child.pid)
+        assert found
+        assert found.parent == os.getpid()
+        assert not processes.kill(child.pid, found.start + 1)
+        assert child.poll() is None
+        assert processes.kill(child.pid, found.start)
+        assert child.wait(5) == -9
+        assert not processes.kill(child.pid, found.start)
+        assert processes.stat_of(child.pid) is None
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_descendants_are_ours_alone_and_spare_whom_they_should() -> None:
+    """Never a process that we did not start, nor one below a spared one."""
+    program = f"import subprocess; subprocess.run({SLEEP!r})"
+    children = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(2)]
+    try:
+        spared = {children[0].pid}
+        found: dict[int, int] = {}
+        for _ in range(500):
+            found = processes.descendants(spared)
+            if len(found) >= 2:
+                break
+        assert children[1].pid in found
+        assert children[0].pid not in found
+        assert os.getpid() not in found
+        assert 1 not in found
+        for pid in found:
+            assert _has_ancestor(pid, os.getpid())
+    finally:
+        for pid, start in processes.descendants(set()).items():
+            processes.kill(pid, start)
+        for child in children:
+            child.wait()
+
+
+def _has_ancestor(pid: int, ancestor: int) -> bool:
+    for _ in range(50):
+        found = processes.stat_of(pid)
+        if not found or found.parent == ancestor:
+            return True
+        pid = found.parent
+        if pid == 0:
+            return False
+    return False

@@ -1,0 +1,57 @@
+"""Scheduling classes, tried in processes of their own."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+MAIN = """
+import os
+from watchdog.guardian import scheduling
+scheduling.apply_to_self({0!r})
+print(os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))
+pid = os.posix_spawn("/bin/sleep", ["sleep", "60"], {{}})
+print(scheduling.apply_to_node(pid, {0!r}) or "given")
+print(os.sched_getscheduler(pid), os.getpriority(os.PRIO_PROCESS, pid))
+scheduling.apply_to_hook(pid, {0!r})
+print(os.getpriority(os.PRIO_PROCESS, pid))
+os.kill(pid, 9)
+"""
+
+
+def run(scheduling: str) -> list[str]:
+    """Return what the program prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN.format(scheduling)], capture_output=True, text=True, check=False
+    )
+    return done.stdout.splitlines() or done.stderr.splitlines()
+
+
+def test_normal_changes_nothing() -> None:
+    """Possible for everybody."""
+    nice = os.getpriority(os.PRIO_PROCESS, 0)
+    assert run("normal") == [f"0 {nice}", "given", f"0 {nice}", f"{nice}"]
+
+
+def test_the_classes_are_given_to_us_and_the_node_and_not_to_hooks() -> None:
+    """Reset on fork: what we start begins as everybody."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: real-time scheduling")
+    rt = run("rt")
+    assert int(rt[0].split()[0]) == os.SCHED_RR | os.SCHED_RESET_ON_FORK
+    assert rt[2].split()[0] == str(os.SCHED_RR)
+    assert run("nice") == ["0 -20", "given", "0 -20", "0"]
+
+
+def test_what_is_not_permitted_is_refused_with_the_ways_out() -> None:
+    """Never silently another class."""
+    drop = ["setpriv", "--bounding-set=-sys_nice"] if os.geteuid() == 0 else []
+    limit = ["prlimit", "--rtprio=0", "--nice=0"]
+    for scheduling in ("rt", "nice"):
+        done = subprocess.run(
+            [*drop, *limit, sys.executable, "-c", MAIN.format(scheduling)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "NotPermittedError" in done.stderr
+        assert "LimitRTPRIO" in done.stderr
