@@ -12,7 +12,8 @@ home=/opt/quorumdog
 new=$root$home.new
 
 if [ -z "$root" ] && [ "$(id -u)" -ne 0 ]; then
-    echo "make install writes to /opt, /usr and /etc: run it as root, or with DESTDIR=/some/stage" >&2
+    echo "make install writes to /opt, /usr and /etc:" >&2
+    echo "    run it as root, or with DESTDIR=/some/stage" >&2
     exit 1
 fi
 

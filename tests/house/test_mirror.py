@@ -25,10 +25,15 @@ ELSEWHERE = {
     "watchdog/shell/clock.py": "reads the clock",
     "watchdog/shell/sink.py": "only names and types",
     "watchdog/cli/run.py": "replaces its own process: tests/system",
-    "watchdog/cli/demo/lab.py": "makes namespaces: tests/system",
-    "watchdog/cli/demo/observer.py": "listens to kernels: tests/system",
+    "watchdog/cli/demo/__init__.py": "runs everything below: tests/system/test_demo.py",
     "watchdog/cli/demo/client.py": "asks a real VIP: tests/system",
-    "watchdog/cli/demo/faults.py": "kills and cuts: tests/system",
+    "watchdog/cli/demo/lab.py": "makes namespaces: tests/system/test_cluster.py",
+    "watchdog/cli/demo/loopback.py": "runs three daemons: tests/system/test_demo.py",
+    "watchdog/cli/demo/namespaces.py": "runs three daemons: tests/system/test_demo.py",
+    "watchdog/cli/demo/observe.py": "two lines, run by tests/system",
+    "watchdog/cli/demo/outside.py": "enters namespaces: tests/system/test_cluster.py",
+    "watchdog/cli/demo/processes.py": "looks at real processes: tests/system/test_cluster.py",
+    "watchdog/cli/demo/story.py": "breaks real daemons: tests/system/test_demo.py",
 }
 
 

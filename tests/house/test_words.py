@@ -34,6 +34,7 @@ QUOTES = {
     "docs/divergence.md": "compares with the words of pgpool and Raft",
     "docs/glossary.md": "says which words are not used",
     "CONTRIBUTING.md": "says which words are not used",
+    "watchdog/cli/demo/lab.py": "`ip` calls the bridge of a port its master",
 }
 
 

@@ -29,7 +29,7 @@ class Interrupt:
         self.requested = False
         self._before = {number: signal.signal(number, self._note) for number in signals}
 
-    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 Python's interface
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
         self.requested = True
 
     def release(self) -> None:
