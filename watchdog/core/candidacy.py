@@ -114,6 +114,16 @@ class Candidacy:
         reserve = self._ctx.voter.reserve
         return reserve is not None and reserve.node != self._ctx.me
 
+    def yield_to_preferred(self, now: Instant) -> None:
+        """After a formation all are ready within an interval: let the preferred node be first.
+
+        It costs a fresh cluster nothing when that node is fit, and a moment when it is not.
+        """
+        ctx, me = self._ctx, self._ctx.roster.me
+        peers = (peer.member for peer in ctx.roster.peers.values() if not peer.member.witness)
+        if any((m.priority, -m.order) > (me.priority, -me.order) for m in peers):
+            self._retry_ns = now.boot_ns + ctx.timing.beacon_ns + ctx.timing.window_ns
+
     # --- pre-vote
 
     def ask_pre_votes(self, now: Instant) -> bool:

@@ -72,6 +72,7 @@ class Node:
         self._invariants = invariants.Invariants(self._parts)
         self._now = now
         self._was_connected = False
+        self._was_amnesiac = amnesiac
         self._is_armed = False
         self._has_exited = False
 
@@ -279,6 +280,7 @@ class Node:
         self._watch_connection(now)
         parts.ledger.forget_longer_promises(now, parts.ctx.timing.promise_ns // 1_000_000)
         parts.formation.tick(now)
+        self._yield_after_recovery(now)
         self._give_up_if_unfit(now)
         self._orders.tick(now)
         parts.handing.repeat_releases(now)
@@ -294,6 +296,12 @@ class Node:
         if connected and not self._was_connected:
             self._parts.voter.free_since = now
         self._was_connected = connected
+
+    def _yield_after_recovery(self, now: Instant) -> None:
+        is_amnesiac = self._parts.voter.is_amnesiac
+        if self._was_amnesiac and not is_amnesiac:
+            self._parts.candidacy.yield_to_preferred(now)
+        self._was_amnesiac = is_amnesiac
 
     def _give_up_if_unfit(self, now: Instant) -> None:
         parts, office = self._parts, self._parts.office
