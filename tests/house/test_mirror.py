@@ -24,7 +24,6 @@ ELSEWHERE = {
     "watchdog/shell/__main__.py": "three lines; every system test runs them",
     "watchdog/shell/clock.py": "reads the clock",
     "watchdog/shell/sink.py": "only names and types",
-    "watchdog/cli/run.py": "replaces its own process: tests/system",
     "watchdog/cli/demo/__init__.py": "runs everything below: tests/system/test_demo.py",
     "watchdog/cli/demo/client.py": "asks a real VIP: tests/system",
     "watchdog/cli/demo/lab.py": "makes namespaces: tests/system/test_cluster.py",

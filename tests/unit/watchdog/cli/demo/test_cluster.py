@@ -10,7 +10,9 @@ from watchdog.config.load import examine
 ADDRESSES = {"alpha": "10.77.0.11", "beta": "10.77.0.12", "gamma": "10.77.0.13"}
 LAYOUTS = {
     "plain": Layout(ADDRESSES),
-    "with VIPs": Layout(ADDRESSES, vips=("10.77.0.100/24", "fd77::100/64"), timing="fast"),
+    "with VIPs": Layout(
+        ADDRESSES, vips=("10.77.0.100/24", "fd77::100/64"), timing="fast", scheduling="rt"
+    ),
     "with a witness": Layout(ADDRESSES, nodes={"gamma": 'role = "witness"'}),
     "with hooks": Layout(ADDRESSES, tables='[hooks]\nescalation = "/bin/true"'),
     "with more of the cluster": Layout(ADDRESSES, cluster='failback = "auto"', port=9100),
