@@ -21,7 +21,7 @@ class Policy:
     has_escalation: bool
     has_de_escalation: bool
     is_hook_first: bool = False
-    stop_timeout_ns: int = 15 * SECOND
+    stop_timeout_ns: int = 10 * SECOND
     """How long an orderly stop of the node process may take before it is killed."""
 
     @property
