@@ -7,6 +7,9 @@ import asyncio
 import json
 import os
 import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -128,8 +131,6 @@ def plan(tmp_path: Path, unused_port: int) -> NodePlan:
 @pytest.fixture
 def unused_port() -> int:
     """A port that was free a moment ago."""
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -241,7 +242,6 @@ def test_second_daemon_is_told_that_the_socket_is_taken(plan: NodePlan) -> None:
 
 def test_port_in_use_is_a_fault_of_the_start(plan: NodePlan) -> None:
     """The text says which port and what to do."""
-    import socket
 
     async def story(stage: Stage) -> None:
         return
@@ -273,3 +273,11 @@ def test_unknown_group_of_the_socket_is_a_fault_of_the_start(plan: NodePlan) -> 
     with pytest.raises(ExceptionGroup) as caught:
         play(replace(plan, ipc=ipc), story)
     assert caught.group_contains(StartError, match="no group is called")
+
+
+def test_python_without_assertions_is_refused() -> None:
+    """The invariants are assertions: without them two nodes could be on."""
+    argv = [sys.executable, "-O", "-m", "watchdog.shell"]
+    found = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert found.returncode == 1
+    assert "start without it" in found.stderr

@@ -1,7 +1,8 @@
 """`python -I -m watchdog.shell`: the node process, started by the guardian and by nobody else.
 
 It gets a socketpair to the guardian, the plan and the authkey as descriptors.  Every way out is a
-log line and an exit code: 0 stopped as asked, 1 anything else (the guardian has gone off by then).
+log line and an exit code: 0 stopped as asked, 2 cannot start as things are (the guardian then ends
+too, because trying again changes nothing), 1 anything else (it goes off and starts another).
 """
 
 import argparse
@@ -23,6 +24,7 @@ PLAN_SIZE_MAX: Final = 1 << 20
 KEY_SIZE_MAX: Final = 4096
 TRACEBACK_SIZE_MAX: Final = 1900
 EXIT_FAULT: Final = 1
+EXIT_REFUSED: Final = 2
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -51,13 +53,12 @@ def serve(means: Means, log: Log) -> int:
     try:
         return asyncio.run(Daemon(means, log).run())
     except START_FAULTS as fault:
-        why = str(fault)
-        event = "cannot_start"
+        event, why, code = "cannot_start", str(fault), EXIT_REFUSED
     except Exception as error:  # noqa: BLE001 the edge: a crash is said, and ends the process
         why = "".join(traceback.format_exception(error))[-TRACEBACK_SIZE_MAX:]
-        event = "crashed"
+        event, code = "crashed", EXIT_FAULT
     log.error(event, why=why)
-    return EXIT_FAULT
+    return code
 
 
 def die_with_the_guardian() -> None:
@@ -81,4 +82,5 @@ def refuse(why: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Without the interpreter's own clean-up: the guardian acts when this process is gone.
+    os._exit(main())

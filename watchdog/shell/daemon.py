@@ -106,6 +106,7 @@ class Daemon:
         self._guard = GuardLink(means.guard, self._inbox)
         self._control = Control(plan, self._inbox, log, self.status)
         self._moves = Moves()
+        self._damage = ""
         self._start = self._load()
         self._node = self._start.node()
         self._deadline_ns = self._node.next_deadline
@@ -124,9 +125,14 @@ class Daemon:
     async def run(self) -> int:
         """Work until the core exits; the code it chose."""
         try:
-            return await self._serve()
+            code = await self._serve()
+            # A crash does not wait for the disk: the guardian acts when this process is gone.
+            self._storage.stop(CLOSE_TIMEOUT_S)
+            return code
         finally:
-            self._close()
+            self._guard.stop()
+            if self._recorder is not None:
+                self._recorder.close()
 
     async def _serve(self) -> int:
         ipc = self._plan.ipc
@@ -158,12 +164,6 @@ class Daemon:
         gc.freeze()
         self._guard.open()
         self._guard.send(protocol.NodeUp(self._inc))
-
-    def _close(self) -> None:
-        self._storage.stop(CLOSE_TIMEOUT_S)
-        self._guard.stop()
-        if self._recorder is not None:
-            self._recorder.close()
 
     def status(self) -> dict[str, object]:
         """What the control socket answers to `status`."""
@@ -223,7 +223,10 @@ class Daemon:
     def _load(self) -> Start:
         loaded = self._storage.load()
         record = loaded.record
-        self._log.info(
+        if loaded.is_damaged:
+            self._damage = loaded.note
+        say = self._log.warning if loaded.is_damaged else self._log.info
+        say(
             "state_loaded",
             amnesiac=loaded.amnesiac,
             term=None if record is None else record.term,
@@ -269,6 +272,10 @@ class Daemon:
 
     def _warnings(self) -> list[str]:
         found = list(self._plan.notices)
+        if self._damage:
+            found.append(
+                f"at the start {self._damage}; if it comes again, look at the disk (dmesg)"
+            )
         if os.geteuid() == 0:
             found.append("the node process runs as root: there is no user for it that could")
         if self._recorder is not None and self._recorder.has_failed:
