@@ -1,0 +1,403 @@
+"""Leading one tenure. Sections in parentheses are those of docs/election.md."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.watchdog.core.rig import Rig, all_of, leader, state
+from tests.unit.watchdog.core.support import (
+    PROMISE_MS,
+    SOFT_MS,
+    TIMING,
+    grant_to,
+    hello,
+    members,
+    sent,
+    settings,
+)
+from watchdog.core import effects as fx
+from watchdog.core import events as ev
+from watchdog.core.leading import PROBE_GRACE_NS, Phase
+from watchdog.core.messages import Beacon, Nack, PreVote, Release, Vote
+from watchdog.instant import MS, Instant
+
+BEACON_MS = TIMING.beacon_ns / MS
+VOTE_WAIT_MS = TIMING.vote_wait_ns / MS
+
+
+def phase(rig: Rig) -> str:
+    """The sub-phase of the node."""
+    return str(rig.node.status()["phase"])
+
+
+def elected(rig: Rig, *mute: type) -> Rig:
+    """The node at the instant of its victory; some effects are not answered."""
+    rig.mute.update(mute)
+    for _ in range(300):
+        if rig.parts.office is not None:
+            return rig
+        rig.advance(10)
+    raise AssertionError(rig.node.status())
+
+
+def wait_until(rig: Rig, then: Instant, ms: float) -> list[fx.Effect]:
+    """Let time pass until `ms` after that instant."""
+    return rig.advance((then.boot_ns - rig.now.boot_ns) / MS + ms)
+
+
+def won(rig: Rig) -> Instant:
+    """The instant of the victory."""
+    assert rig.parts.office is not None
+    return rig.parts.office.won
+
+
+def notes(rig: Rig, name: str) -> list[dict[str, str]]:
+    """The fields of every note of one name."""
+    return [dict(note.fields) for note in all_of(rig.log, fx.Note) if note.name == name]
+
+
+# --- winning and going on
+
+
+def test_the_first_beacon_follows_the_victory_at_once() -> None:
+    """Candidate and quorum of grants -> leader: BEACON at once (The candidate and the leader)."""
+    rig = Rig()
+    rig.advance(PROMISE_MS + 100)
+    effects = [e for e in rig.log if isinstance(e, fx.Send)]
+    kinds = [type(e.message) for e in effects if isinstance(e.message, Vote | Beacon)]
+    assert kinds == [Vote, Vote, Beacon, Beacon]
+    assert state(rig) == "COORDINATOR"
+
+
+def test_epoch_is_the_term_in_which_the_tenure_began() -> None:
+    """The fencing token given to hooks (Terms)."""
+    rig = leader()
+    (escalate,) = all_of(rig.log, fx.Escalate)
+    assert escalate.epoch == rig.node.status()["term"] == rig.node.status()["epoch"] == 8
+    assert (escalate.soft_ms, escalate.hard_ms) == (900, 1200)
+    assert notes(rig, "escalated") == [{"epoch": "8", "term": "8"}]
+
+
+def test_there_is_no_escalation_without_a_beacon_quorum_in_this_tenure() -> None:
+    """Votes alone are not enough (The candidate and the leader)."""
+    rig = Rig()
+    rig.unanswered.add(Beacon)
+    elected(rig)
+    wait_until(rig, won(rig), VOTE_WAIT_MS - 1)
+    assert phase(rig) == "elected"
+    assert all_of(rig.log, fx.Escalate) == []
+
+
+@pytest.mark.parametrize("left_ms", [TIMING.min_left_ns / MS, TIMING.min_left_ns / MS - 1])
+def test_min_left_is_exact(left_ms: float) -> None:
+    """One ms less is too little (Timers, min_left)."""
+    rig = Rig(settings(timing=replace(TIMING, vote_wait_ns=5_000 * MS)))
+    rig.unanswered.add(Beacon)
+    elected(rig)
+    office = rig.parts.office
+    assert office is not None
+    beacon = sent(rig.log, Beacon)[0][1]
+    rig.mute.add(fx.OpenRound)
+    wait_until(rig, beacon.sent, SOFT_MS - left_ms)
+    rig.hear("b", grant_to(beacon, "b"))
+    assert bool(all_of(rig.log, fx.Escalate)) is (left_ms >= TIMING.min_left_ns / MS)
+
+
+@pytest.mark.parametrize("lack", ["guardian", "health", "probe"])
+def test_there_is_no_escalation_without(lack: str) -> None:
+    """Guardian armed and OFF-clean, health ok, VIP probe (The candidate and the leader)."""
+    rig = Rig(settings(has_vip=lack == "probe"))
+    rig.unanswered.add(Beacon)
+    elected(rig, fx.ProbeVip)
+    if lack == "guardian":
+        rig.parts.guard.is_off = False
+    elif lack == "health":
+        rig.parts.fitness._penalty_until_ns = rig.now.boot_ns + 10**10
+    beacon = sent(rig.log, Beacon)[0][1]
+    rig.hear("b", grant_to(beacon, "b"))
+    assert phase(rig) == "elected"
+    assert all_of(rig.log, fx.Escalate) == []
+
+
+def test_an_escalation_that_does_not_come_makes_resign_and_ineligible() -> None:
+    """Not ESCALATED within vote_wait after winning (The candidate and the leader)."""
+    rig = elected(Rig(), fx.Escalate)
+    assert phase(rig) == "escalating"
+    rig.unanswered.add(PreVote)
+    wait_until(rig, won(rig), VOTE_WAIT_MS - 1)
+    assert phase(rig) == "escalating"
+    rig.advance(1)
+    assert [note["reason"] for note in notes(rig, "resigns")] == ["not_escalated"]
+    assert rig.node.status()["unfit"] == "its last escalation failed"
+    assert sent(rig.log, Release)
+
+
+def test_a_refused_escalation_is_tried_again_at_the_next_grant() -> None:
+    """OFF(n) is its answer (The candidate and the leader)."""
+    rig = elected(Rig(), fx.Escalate)
+    (first,) = all_of(rig.log, fx.Escalate)
+    rig.step(ev.Off(first.n))
+    assert phase(rig) == "elected"
+    rig.mute.clear()
+    rig.advance(BEACON_MS)
+    assert phase(rig) == "escalated"
+    assert len(all_of(rig.log, fx.Escalate)) == 2
+
+
+def test_a_stale_off_does_not_answer_an_escalation() -> None:
+    """It crossed the ESCALATE (The candidate and the leader)."""
+    rig = elected(Rig(), fx.Escalate)
+    (escalate,) = all_of(rig.log, fx.Escalate)
+    rig.step(ev.Off(escalate.n - 1))
+    assert phase(rig) == "escalating"
+    assert not rig.parts.guard.is_off
+
+
+def test_an_unsolicited_off_makes_the_leader_resign_with_release() -> None:
+    """The guardian went off by itself (The candidate and the leader)."""
+    rig = leader()
+    start = len(rig.log)
+    rig.step(ev.Off(rig.parts.guard._n))
+    assert notes(rig, "resigns")[-1]["reason"] == "guardian_went_off"
+    assert {peer for peer, _ in sent(rig.log[start:], Release)} == {"b", "c"}
+    assert rig.parts.office is None
+
+
+# --- rounds and the lease
+
+
+def test_a_round_goes_out_every_beacon_interval() -> None:
+    """To everybody (Timers, beacon)."""
+    rig = leader()
+    start = len(rig.log)
+    rig.advance(5 * BEACON_MS)
+    rounds = [m.round for peer, m in sent(rig.log[start:], Beacon) if peer == "b"]
+    assert len(rounds) == 5
+    assert rounds == sorted(set(rounds))
+
+
+def test_a_slow_guardian_delays_rounds_and_never_doubles_them() -> None:
+    """The late answer must still be the answer to the newest question (Timers, I6)."""
+    rig = leader()
+    rig.mute.add(fx.OpenRound)
+    rig.advance(2.5 * BEACON_MS)
+    asked = all_of(rig.log, fx.OpenRound)[-1]
+    start = len(rig.log)
+    rig.step(ev.RoundOpened(asked.no, asked.round))
+    assert len(sent(rig.log[start:], Beacon)) == 2
+
+
+def test_each_move_of_the_lease_extends_the_deadline() -> None:
+    """`round` is the one whose `sent` is lease_start (The candidate and the leader)."""
+    rig = leader()
+    start = len(rig.log)
+    rig.advance(3 * BEACON_MS)
+    extends = all_of(rig.log[start:], fx.Extend)
+    beacons = {m.round: m.sent for _, m in sent(rig.log, Beacon)}
+    assert len(extends) == 3
+    assert all(beacons[e.round] == e.s and e.epoch == 8 for e in extends)
+
+
+def test_a_node_that_is_a_quorum_alone_extends_after_each_round() -> None:
+    """It has no GRANT to wait for (The candidate and the leader)."""
+    rig = Rig(settings(names="ab", members=members("ab", a={"weight": 3}, b={"weight": 2})))
+    rig.cut.add("b")
+    rig.advance(3000)
+    assert phase(rig) == "escalated"
+    start = len(rig.log)
+    rig.advance(3 * BEACON_MS)
+    assert len(all_of(rig.log[start:], fx.Extend)) == 3
+
+
+def test_a_lost_lease_gives_up_at_soft_and_releases_when_off() -> None:
+    """elapsed >= soft: resign; after OFF the RELEASE (States and events)."""
+    rig = leader()
+    rig.advance(0.1)
+    office = rig.parts.office
+    assert office is not None
+    assert office.lease.start is not None
+    rig.cut = {"b", "c"}
+    rig.mute.add(fx.Deescalate)
+    left_ms = office.lease.left_ns(rig.now) / MS
+    rig.advance(left_ms - 1)
+    assert phase(rig) == "escalated"
+    start = len(rig.log)
+    rig.advance(1)
+    (off,) = all_of(rig.log[start:], fx.Deescalate)
+    assert phase(rig) == "resigning"
+    assert state(rig) == "COORDINATOR"
+    assert sent(rig.log[start:], Release) == []
+    rig.step(ev.Off(off.n))
+    assert len(sent(rig.log[start:], Release)) == 2
+    assert state(rig) == "WAITING_FOR_QUORUM"
+
+
+def test_a_resigning_leader_counts_nothing_any_more() -> None:
+    """Resign: stop crediting (Resign)."""
+    rig = leader()
+    beacon = sent(rig.log, Beacon)[-1][1]
+    rig.mute.update({fx.Deescalate, fx.OpenRound})
+    rig.step(ev.LifecheckReported("a", ev.Verdict.DEAD, "test"))
+    assert phase(rig) == "resigning"
+    start = len(rig.log)
+    rig.hear("c", grant_to(beacon, "c"))
+    rig.step(ev.RoundOpened(beacon.tenure.no, beacon.round + 1))
+    rig.advance(50)
+    assert all_of(rig.log[start:], fx.Extend) == []
+    assert sent(rig.log[start:], Beacon) == []
+    office = rig.parts.office
+    assert office is not None
+    assert office.phase is Phase.RESIGNING
+    assert office.fault(rig.now) == ""
+
+
+def test_a_guardian_that_answers_no_extend_for_soft_is_left_without_release() -> None:
+    """Whether it is off nobody knows (The candidate and the leader)."""
+    rig = leader()
+    rig.mute.update({fx.Extend, fx.Deescalate})
+    start = len(rig.log)
+    rig.advance(BEACON_MS)
+    asked = rig.parts.guard.unanswered_since
+    assert asked is not None
+    wait_until(rig, asked, SOFT_MS - 1)
+    assert phase(rig) == "escalated"
+    rig.advance(1)
+    assert notes(rig, "resigns")[-1]["reason"] == "guardian_silent"
+    assert len(all_of(rig.log[start:], fx.Deescalate)) == 1
+    assert sent(rig.log[start:], Release) == []
+    assert rig.parts.office is None
+    assert state(rig) == "LOADING"
+
+
+# --- the VIP probe
+
+
+def test_the_grace_while_somebody_answers_for_the_vip() -> None:
+    """vote_wait + 2 s; then two long probes have decided (The candidate and the leader)."""
+    rig = Rig(settings(has_vip=True))
+    rig.vip_answered = True
+    elected(rig, fx.ProbeVip)
+    rig.parts.probe.finished(rig.parts.probe._rid, answered=True, detail="x")
+    office = rig.parts.office
+    assert office is not None
+    rig.mute.add(fx.ProbeVip)
+    rig.unanswered.add(PreVote)
+    wait_until(rig, won(rig), VOTE_WAIT_MS + PROBE_GRACE_NS / MS - 1)
+    assert phase(rig) == "elected"
+    rig.advance(1)
+    assert notes(rig, "resigns")[-1]["reason"] == "not_escalated"
+
+
+# --- re-election in place
+
+
+def reelection(rig: Rig, *, by: str = "b", term: int = 20, **changes: object) -> list[fx.Effect]:
+    """A member stuck in a higher term refuses a beacon."""
+    nack = replace(Nack(term, leading=False, reason="term"), **changes)  # type: ignore[arg-type]
+    return rig.hear(by, nack)
+
+
+def test_a_member_stuck_in_a_higher_term_is_voted_back_without_an_outage() -> None:
+    """Same tenure, same epoch, new term; it leads on meanwhile (The candidate and the leader)."""
+    rig = leader()
+    tenure = sent(rig.log, Beacon)[-1][1].tenure
+    start = len(rig.log)
+    reelection(rig)
+    votes = sent(rig.log[start:], Vote)
+    assert [(peer, v.term, v.tenure) for peer, v in votes] == [("b", 21, tenure), ("c", 21, tenure)]
+    rig.advance(BEACON_MS)
+    beacon = sent(rig.log, Beacon)[-1][1]
+    assert (beacon.term, beacon.epoch, beacon.tenure) == (21, 8, tenure)
+    assert all_of(rig.log[start:], fx.Deescalate) == []
+    assert phase(rig) == "escalated"
+    assert notes(rig, "reelected") == [{"term": "21", "was": "8", "epoch": "8"}]
+
+
+def test_the_old_term_leads_on_until_the_new_one_has_a_quorum() -> None:
+    """Until that vote has a quorum (The candidate and the leader)."""
+    rig = leader()
+    rig.unanswered.add(Vote)
+    reelection(rig)
+    rig.advance(2 * BEACON_MS)
+    assert sent(rig.log, Beacon)[-1][1].term == 8
+    asked = [peer for peer, v in sent(rig.log, Vote) if v.term == 21]
+    assert len(asked) >= 4
+    assert phase(rig) == "escalated"
+
+
+def test_its_vote_is_asked_for_only_when_durable() -> None:
+    """VOTE: term, voted_for = self (Persistent state)."""
+    rig = leader()
+    rig.mute.add(fx.Save)
+    start = len(rig.log)
+    reelection(rig)
+    rig.advance(BEACON_MS)
+    assert sent(rig.log[start:], Vote) == []
+    save = all_of(rig.log[start:], fx.Save)[-1]
+    rig.step(ev.Saved(save.ticket))
+    assert {v.term for _, v in sent(rig.log[start:], Vote)} == {21}
+
+
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        ("a term that is not higher", {"term": 8}),
+        ("another list", {"reason": "members"}),
+    ],
+)
+def test_a_nack_that_asks_for_nothing_is_ignored(what: str, change: dict[str, object]) -> None:
+    """Reason `members`, or no higher term (The candidate and the leader)."""
+    rig = leader()
+    reelection(rig, **change)  # type: ignore[arg-type]
+    assert rig.parts.ledger.term == 8, what
+
+
+def test_a_nack_that_names_the_own_pending_term_is_ignored() -> None:
+    """The voter has it from this very leader (The candidate and the leader)."""
+    rig = leader()
+    rig.unanswered.add(Vote)
+    reelection(rig)
+    rig.advance(SOFT_MS + 10)
+    reelection(rig, by="c", term=21)
+    assert rig.parts.ledger.term == 21
+
+
+def test_reelections_come_at_most_once_per_soft() -> None:
+    """Two stuck members must not chase each other (The candidate and the leader)."""
+    rig = leader()
+    reelection(rig)
+    reelection(rig, by="c", term=30)
+    assert rig.parts.ledger.term == 21
+    rig.advance(SOFT_MS)
+    reelection(rig, by="c", term=30)
+    assert rig.parts.ledger.term == 31
+
+
+def test_there_is_no_reelection_without_a_live_lease() -> None:
+    """Only while the lease is ok (The candidate and the leader)."""
+    rig = leader()
+    office = rig.parts.office
+    assert office is not None
+    office.reelect(Nack(20, leading=False, reason="term"), rig.now)
+    assert rig.parts.ledger.term == 21
+    rig = leader()
+    office = rig.parts.office
+    assert office is not None
+    rig.cut = {"b", "c"}
+    late = rig.now._replace(boot_ns=rig.now.boot_ns + TIMING.soft_ns)
+    office.reelect(Nack(20, leading=False, reason="term"), late)
+    assert rig.parts.ledger.term == 8
+
+
+def test_a_grant_of_a_vote_renews_the_lease_too() -> None:
+    """One sequence of rounds (Terms, round)."""
+    rig = leader()
+    rig.unanswered.add(Beacon)
+    reelection(rig)
+    start = len(rig.log)
+    rig.advance(BEACON_MS)
+    rig.hear("b", hello("b"))
+    assert phase(rig) == "escalated"
+    assert rig.parts.office is not None
+    assert rig.parts.office.term == 21
+    assert start
