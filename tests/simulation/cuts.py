@@ -26,7 +26,7 @@ def _fresh(world: World) -> None:
 def _later(world: World, rng: Random, name: str) -> None:
     """Let a rate fall back to 0 after a while."""
     late = int(rng.expovariate(1 / (10 * SECOND)))
-    world.heap.after(late, setattr, world.network, name, 0.0)
+    world.later(late, setattr, world.network, name, 0.0)
 
 
 def loss(world: World, rng: Random) -> bool:
@@ -65,8 +65,8 @@ def late_grants(world: World, rng: Random) -> bool:
     _fresh(world)
     world.network.stall, world.network.stall_ns = 0.7, 500 * MS
     cut_in = int(rng.uniform(0.3, 1.2) * beacon)
-    world.heap.after(cut_in, world.network.isolate, holder.index)
-    world.heap.after(2 * beacon, setattr, world.network, "stall", 0.0)
+    world.later(cut_in, world.network.isolate, holder.index)
+    world.later(2 * beacon, setattr, world.network, "stall", 0.0)
     return True
 
 
@@ -126,9 +126,9 @@ def random_cuts(world: World, rng: Random) -> bool:
 def uplink_lost(world: World, machine: Machine, duration: int) -> None:
     """The machine is cut off and sees it; the path is back before the carrier is believed."""
     world.network.isolate(machine.index)
-    world.heap.after(3 * MS, lambda: machine.set_uplink(up=False))
-    world.heap.after(duration, world.network.restore, machine.index)
-    world.heap.after(duration + 5 * MS, lambda: machine.set_uplink(up=True))
+    world.later(3 * MS, lambda: machine.set_uplink(up=False))
+    world.later(duration, world.network.restore, machine.index)
+    world.later(duration + 5 * MS, lambda: machine.set_uplink(up=True))
 
 
 def hangs_on_one(world: World, rng: Random) -> bool:
@@ -144,5 +144,5 @@ def hangs_on_one(world: World, rng: Random) -> bool:
         if other is not one:
             world.network.cut([(holder.index, other.index), (other.index, holder.index)])
     late = int(1.5 * world.mix.timing.promise_ns)
-    world.heap.after(late, uplink_lost, world, one, 10 * MS)
+    world.later(late, uplink_lost, world, one, 10 * MS)
     return True

@@ -54,7 +54,7 @@ def both_crash(world: World, rng: Random) -> bool:
 def cycle_power(world: World, machine: Machine, down: int) -> None:
     """Take the power away and give it back."""
     machine.lose_power()
-    world.heap.after(down, machine.power_on)
+    world.later(down, machine.power_on)
 
 
 def power_loss(world: World, rng: Random) -> bool:
@@ -106,9 +106,9 @@ def freeze_and_cut(world: World, rng: Random) -> bool:
     promise = world.mix.timing.promise_ns
     duration = int(rng.uniform(0.2, 0.7) * promise)
     machine.guardian.freeze(duration)
-    world.heap.after(rng.randrange(duration), machine.node.freeze, min(4 * promise, FREEZE_MAX_NS))
+    world.later(rng.randrange(duration), machine.node.freeze, min(4 * promise, FREEZE_MAX_NS))
     if rng.random() < 0.7:
-        world.heap.after(duration, world.network.isolate, machine.index)
+        world.later(duration, world.network.isolate, machine.index)
     return True
 
 
@@ -120,7 +120,7 @@ def freeze_while_resigning(world: World, rng: Random) -> bool:
     target = rng.choice([None, *(m.name for m in world.voters)])
     machine.command(Command.SWITCHOVER, target)
     duration = int(rng.uniform(0.05, 0.6) * world.mix.timing.promise_ns)
-    world.heap.after(rng.randrange(3 * MS), machine.guardian.freeze, duration)
+    world.later(rng.randrange(3 * MS), machine.guardian.freeze, duration)
     return True
 
 
@@ -172,7 +172,7 @@ def majority_wiped(world: World, rng: Random) -> bool:
     others = [m for m in voters if m is not holder]
     chosen = others if rng.random() < 0.7 else rng.sample(voters, len(voters) // 2 + 1)
     for machine in chosen:
-        world.heap.after(rng.randrange(400 * MS), _wipe_now, world, machine, rng)
+        world.later(rng.randrange(400 * MS), _wipe_now, world, machine, rng)
     if rng.random() < 0.7:
         world.network.isolate(holder.index)
     return True
@@ -187,9 +187,7 @@ def fsync_delay(world: World, rng: Random) -> bool:
     """A disk that takes 50 ms to 2 s for each sync."""
     machine = victim(world, rng)
     machine.disk.is_slow = True
-    world.heap.after(
-        int(rng.expovariate(1 / (8 * SECOND))), setattr, machine.disk, "is_slow", False
-    )
+    world.later(int(rng.expovariate(1 / (8 * SECOND))), setattr, machine.disk, "is_slow", False)
     return True
 
 
@@ -197,7 +195,7 @@ def fsync_error(world: World, rng: Random) -> bool:
     """A disk whose sync fails."""
     machine = victim(world, rng)
     machine.disk.fails = True
-    world.heap.after(int(rng.expovariate(1 / (4 * SECOND))), setattr, machine.disk, "fails", False)
+    world.later(int(rng.expovariate(1 / (4 * SECOND))), setattr, machine.disk, "fails", False)
     return True
 
 
@@ -230,7 +228,7 @@ def suspend(world: World, rng: Random) -> bool:
         return False
     machine.suspend()
     world.network.isolate(machine.index)
-    world.heap.after(freeze_ns(world, rng), _resume, world, machine)
+    world.later(freeze_ns(world, rng), _resume, world, machine)
     return True
 
 

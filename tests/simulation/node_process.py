@@ -341,5 +341,7 @@ class NodeProcess:
         return self.node.state is State.IN_NW_TROUBLE
 
     def status(self) -> str:
-        """What the node says of itself, for reports."""
-        return repr(self.node.status())
+        """What the node says of itself, in short."""
+        told = self.node.status()
+        keys = ("state", "phase", "term", "coordinator", "memory", "waiting_for", "unfit", "alarms")
+        return ", ".join(f"{key} {told[key]}" for key in keys if told[key])

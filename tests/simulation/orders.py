@@ -25,7 +25,7 @@ def health_flap(world: World, rng: Random) -> bool:
     machine = victim(world, rng)
     machine.set_health(healthy=False)
     late = int(rng.expovariate(1 / (4 * SECOND)))
-    world.heap.after(late, lambda: machine.set_health(healthy=True))
+    world.later(late, lambda: machine.set_health(healthy=True))
     return True
 
 
@@ -39,7 +39,7 @@ def verdicts(world: World, rng: Random) -> bool:
             dead = [holder] if only_holder else [m for m in voters if m is not machine]
             machine.set_verdicts(frozenset(m.name for m in dead if m is not machine))
             late = int(rng.expovariate(1 / (5 * SECOND)))
-            world.heap.after(late, machine.set_verdicts, frozenset())
+            world.later(late, machine.set_verdicts, frozenset())
     return True
 
 
@@ -67,7 +67,7 @@ def stop(world: World, rng: Random) -> bool:
     """An operator stops the service and starts it again."""
     machine = victim(world, rng)
     machine.stop_service()
-    world.heap.after(SECOND + down_ns(rng), machine.start_service)
+    world.later(SECOND + down_ns(rng), machine.start_service)
     return True
 
 
@@ -93,7 +93,7 @@ def membership_edit(world: World, rng: Random) -> bool:
     machine.file = world.edited
     machine.accept_membership = rng.random() < 0.8
     machine.stop_service()
-    world.heap.after(rng.randrange(SECOND, 2 * SECOND), machine.start_service)
+    world.later(rng.randrange(SECOND, 2 * SECOND), machine.start_service)
     return True
 
 
@@ -111,7 +111,7 @@ def _roll_timing(world: World, rng: Random, *, growing: bool) -> bool:
     world.edited = replace(world.edited, timing=timing, has_hook=growing)
     step = rng.randrange(SECOND, SECOND + 3 * timing.promise_ns)
     for number, machine in enumerate(voters):
-        world.heap.after(number * step, _restart_with, world, machine)
+        world.later(number * step, _restart_with, world, machine)
     return True
 
 
@@ -120,7 +120,7 @@ def _restart_with(world: World, machine: Machine) -> None:
     if machine.file != file:
         machine.file = file
         machine.stop_service()
-        world.heap.after(900 * MS, machine.start_service)
+        world.later(900 * MS, machine.start_service)
 
 
 def timing_growing(world: World, rng: Random) -> bool:

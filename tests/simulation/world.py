@@ -13,7 +13,7 @@ from typing import Final
 
 from tests.simulation import checkers, memory_checkers, promise_checkers
 from tests.simulation.faults import FAULTS
-from tests.simulation.files import NAMES, ConfigFile, grown, members_of
+from tests.simulation.files import NAMES, ConfigFile, digest_of, grown, members_of
 from tests.simulation.heap import Heap
 from tests.simulation.machine import Machine
 from tests.simulation.mix import Mix
@@ -85,6 +85,7 @@ class World:
         if not outcomes_only:
             self._watch_conduct()
         self.is_faulting = False
+        self.heals = 0
         self.is_edited = False
         self.escalation_failed = False
         self.live_after_ns: list[int] = []
@@ -162,12 +163,23 @@ class World:
             if self.stage.log is not None:
                 self.stage.log("world", "fault", kind)
 
+    def later(self, delay: int, action: Callable[..., object], *args: object) -> None:
+        """Do something later that belongs to a fault, unless all was healed meanwhile."""
+        self.heap.after(delay, self._if_unhealed, self.heals, action, args)
+
+    def _if_unhealed(
+        self, heals: int, action: Callable[..., object], args: tuple[object, ...]
+    ) -> None:
+        if heals == self.heals:
+            action(*args)
+
     # --- healing
 
     def heal(self) -> None:
         """Undo everything: from now on all is well."""
         if self.stage.log is not None:
             self.stage.log("world", "fault", "all healed")
+        self.heals += 1
         self.network.heal()
         if any(m.file.members != self.file.members for m in self.machines):
             self.finish_edit()
@@ -189,7 +201,9 @@ class World:
 
     def _adopt_file(self, machine: Machine) -> None:
         file = self.edited if self.is_edited else self.file
-        if machine.file != file:
+        node = machine.node
+        is_obeyed = node is None or node.settings.digest == digest_of(file.members)
+        if machine.file != file or not is_obeyed:
             machine.file = file
             machine.crash_guardian()
 

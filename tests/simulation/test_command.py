@@ -1,0 +1,76 @@
+"""The command line: what a failure prints, what a run counts, and when it exits with 1."""
+
+import pytest
+
+from tests.simulation import report
+from tests.simulation.__main__ import main
+from tests.simulation.kinds import KINDS
+from tests.simulation.planted import PLANTS
+from tests.simulation.swarm import Outcome, Total
+from watchdog.instant import SECOND
+
+
+def test_a_clean_range_of_seeds_exits_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two processes, and the sum of both is printed with the histogram."""
+    assert main(["--seeds", "0..7", "--jobs", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "8 seeds" in out
+    assert "0 violations" in out
+    assert "cluster-seconds per CPU-second" in out
+    assert all(kind in out for kind in KINDS)
+
+
+def test_a_violation_prints_its_seed_and_the_command_that_replays_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whoever sees a red run must be able to see the same thing at home."""
+    plant = next(plant for plant in PLANTS if plant.name == "vote not saved")
+    with plant.planted():
+        assert main(["--seeds", "0..0"]) == 1
+        out = capsys.readouterr().out
+        assert "seed 0" in out
+        assert "make sim SEED=0" in out
+        assert main(["--seed", "0"]) == 1
+    trace = capsys.readouterr().out
+    assert "VIOLATION of 'grant only after its fsync'" in trace
+    assert "Send(peer=" in trace
+
+
+def test_a_fixed_profile_is_part_of_the_command_that_replays() -> None:
+    """With `--profile` a seed means another run."""
+    outcome = Outcome(7, "fast 3")
+    assert report.command_for(outcome, "fast", "3") == (
+        "python -m tests.simulation --seed 7 --profile fast --nodes 3 --trace"
+    )
+
+
+def _full() -> Total:
+    total = Total(seeds=1, simulated_ns=20 * 3600 * SECOND, escalations=2000, liveness=[0] * 100)
+    total.faults.update(dict.fromkeys(KINDS, 300))
+    return total
+
+
+def test_a_run_that_did_enough_is_above_every_floor() -> None:
+    """The floors of 20 cluster-hours."""
+    assert report.below_floor(_full()) == []
+
+
+def test_a_run_that_did_nothing_fails() -> None:
+    """A job that runs nothing must not be green."""
+    total = _full()
+    total.faults["suspend"] = 49
+    total.escalations = 1999
+    total.liveness.pop()
+    faults = report.below_floor(total)
+    assert faults == [
+        "only 1999 escalations, must be at least 2000",
+        "only 99 liveness checks, must be at least 100",
+        "only 49 faults of kind 'suspend', must be at least 50",
+    ]
+
+
+def test_something_must_be_asked_for() -> None:
+    """Neither seed nor seeds nor hours: the usage, and exit code 2."""
+    with pytest.raises(SystemExit) as stopped:
+        main([])
+    assert stopped.value.code == 2
