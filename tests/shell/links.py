@@ -10,7 +10,7 @@ from typing import Final
 
 from tests.shell.plans import plan_for
 from watchdog.core.events import Event, LinkClosed, LinkOpened, MessageReceived
-from watchdog.core.messages import PROTOCOL, Hello
+from watchdog.core.messages import PROTOCOL, Hello, Message
 from watchdog.shell import clock, identity
 from watchdog.shell.peers import Peers
 from watchdog.shell.plan import NodePlan
@@ -80,6 +80,10 @@ class FakeCore:
         received = [event for event in self.events if isinstance(event, MessageReceived)]
         return [event for event in received if event.peer == peer]
 
+    def said(self, peer: str, message: Message) -> bool:
+        """Whether `peer` has said exactly this."""
+        return any(event.message == message for event in self.messages(peer))
+
     def closed(self, peer: str) -> list[LinkClosed]:
         """The ends of the link to `peer`, in order."""
         ends = [event for event in self.events if isinstance(event, LinkClosed)]
@@ -133,6 +137,19 @@ def nodes(*names: str) -> dict[str, TestNode]:
     """Members on 127.0.0.1, 127.0.0.2, ... in this order, all of one cluster."""
     port = free_port()
     return {name: TestNode(plan_for(name, names, port)) for name in names}
+
+
+async def linked(one: TestNode, other: TestNode) -> None:
+    """Wait until they have a link and nothing that crossed it is left."""
+
+    def is_settled() -> bool:
+        for node, peer in ((one, other), (other, one)):
+            link = node.peers._links[peer.plan.node]
+            if link.current is None or link.pending or node.peers._unauthenticated:
+                return False
+        return True
+
+    await until(is_settled)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.shell.handshakes import stranger
-from tests.shell.links import TestNode, free_port, nodes, until
+from tests.shell.links import TestNode, free_port, linked, nodes, until
 from watchdog.core.messages import StateRequest
 from watchdog.shell import connection
 from watchdog.shell.listener import ListenError, bound_socket
@@ -137,7 +137,7 @@ def test_a_thousand_idle_connections_do_no_harm_to_a_live_peer() -> None:
         alpha, beta = pair["alpha"], pair["beta"]
         loop = asyncio.get_running_loop()
         async with alpha.running(), beta.running():
-            await until(lambda: alpha.is_linked("beta") and beta.is_linked("alpha"))
+            await linked(alpha, beta)
             with contextlib.ExitStack() as crowd:
                 for number in range(CROWD):
                     idler = crowd.enter_context(socket.socket())
@@ -149,7 +149,7 @@ def test_a_thousand_idle_connections_do_no_harm_to_a_live_peer() -> None:
                 await until(lambda: alpha.refusals.count(Refusal.TOO_MANY) >= CROWD - 64)
                 assert alpha.peers._admission.total <= 64
                 alpha.peers.close("beta", "to see it return through the crowd")
-                await until(lambda: alpha.is_linked("beta") and beta.is_linked("alpha"))
+                await linked(alpha, beta)
             said = [event.message for event in alpha.core.messages("beta")]
             assert [m.rid for m in said if isinstance(m, StateRequest)] == [*range(0, CROWD, 50)]
 
@@ -173,7 +173,7 @@ def test_without_a_free_descriptor_the_door_rests_and_opens_again(
         monkeypatch.setattr(loop, "sock_accept", failing)
         pair = nodes("alpha", "beta")
         async with pair["alpha"].running() as alpha, pair["beta"].running() as beta:
-            await until(lambda: alpha.is_linked("beta") and beta.is_linked("alpha"))
+            await linked(alpha, beta)
             assert alpha.peers._listener.exhausted + beta.peers._listener.exhausted == 2
 
     asyncio.run(story())

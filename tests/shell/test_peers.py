@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from tests.shell.links import OTHER_AUTHKEY, TestNode, free_port, hello, nodes, until
+from tests.shell.links import OTHER_AUTHKEY, TestNode, free_port, hello, linked, nodes, until
 from tests.shell.plans import plan_for, plan_json
 from watchdog.core.events import LinkOpened, MessageReceived
 from watchdog.core.messages import Beacon, Hello, StateRequest, Tenure
@@ -30,14 +30,13 @@ def test_two_nodes_get_a_link_that_begins_with_hello_each_way() -> None:
     async def story() -> None:
         pair = nodes("alpha", "beta")
         async with pair["alpha"].running() as alpha, pair["beta"].running() as beta:
-            await until(lambda: alpha.is_linked("beta") and beta.is_linked("alpha"))
+            await linked(alpha, beta)
             beta.peers.send("alpha", beacon(beta, 1))
-            await until(lambda: len(alpha.core.messages("beta")) > 1)
+            await until(lambda: alpha.core.said("beta", beacon(beta, 1)))
             assert alpha.core.events[0] == LinkOpened("beta")
-            first, second = alpha.core.messages("beta")[:2]
-            assert isinstance(first.message, Hello)
-            assert second.message == beacon(beta, 1)
-            assert first.inc == second.inc == beta.core.inc
+            heard = alpha.core.messages("beta")
+            assert isinstance(heard[0].message, Hello)
+            assert {event.inc for event in heard} == {beta.core.inc}
 
     asyncio.run(story())
 
@@ -99,7 +98,7 @@ def test_a_second_process_of_a_node_replaces_the_first_for_good() -> None:
         pair = nodes("alpha", "beta")
         alpha, beta = pair["alpha"], pair["beta"]
         async with alpha.running(), beta.running():
-            await until(lambda: alpha.is_linked("beta") and beta.is_linked("alpha"))
+            await linked(alpha, beta)
             twin = TestNode(beta.plan)
             twin.peers._listener.open = lambda: None  # type: ignore[method-assign]
             dial = twin.peers._keep_dialling(twin.peers._links["alpha"])
@@ -173,11 +172,11 @@ def test_nothing_is_said_before_hello_and_nothing_without_a_link() -> None:
             alpha.peers.send("beta", StateRequest(1, 1))
             beta.peers.send("alpha", StateRequest(2, 1))
             beta.peers.send("alpha", hello(beta.core.inc))
-            await until(lambda: alpha.is_linked("beta"))
+            await linked(alpha, beta)
             beta.peers.send("alpha", StateRequest(3, 1))
-            await until(lambda: len(alpha.core.messages("beta")) > 1)
-            said = [event.message for event in alpha.core.messages("beta")]
-            assert said[1:] == [StateRequest(3, 1)]
+            await until(lambda: alpha.core.said("beta", StateRequest(3, 1)))
+            assert isinstance(alpha.core.messages("beta")[0].message, Hello)
+            assert not any(alpha.core.said("beta", StateRequest(rid, 1)) for rid in (1, 2))
             assert alpha.peers.stats()["beta"]["dropped"] == 1
             assert beta.peers.stats()["alpha"]["dropped"] == 1
 
@@ -210,7 +209,7 @@ def test_a_malformed_frame_closes_the_link_and_is_counted() -> None:
         pair = nodes("alpha", "beta")
         alpha, beta = pair["alpha"], pair["beta"]
         async with alpha.running(), beta.running():
-            await until(lambda: alpha.is_linked("beta") and beta.is_linked("alpha"))
+            await linked(alpha, beta)
             current = beta.peers._links["alpha"].current
             assert current is not None
             current.send(b"\xc1garbage")
@@ -228,10 +227,10 @@ def test_a_link_that_the_core_closes_comes_back() -> None:
         pair = nodes("alpha", "beta")
         alpha, beta = pair["alpha"], pair["beta"]
         async with alpha.running(), beta.running():
-            await until(lambda: alpha.is_linked("beta") and beta.is_linked("alpha"))
+            await linked(alpha, beta)
             alpha.peers.close("beta", "as told")
             assert [end.why for end in alpha.core.closed("beta")] == ["as told"]
-            await until(lambda: alpha.is_linked("beta") and beta.is_linked("alpha"))
+            await linked(alpha, beta)
 
     asyncio.run(story())
 
@@ -264,11 +263,12 @@ def test_stats_tell_about_a_link() -> None:
         alpha, beta = pair["alpha"], pair["beta"]
         assert alpha.peers.stats()["beta"]["error"] == "not tried yet"
         async with alpha.running(), beta.running():
-            await until(lambda: alpha.is_linked("beta") and beta.is_linked("alpha"))
+            await linked(alpha, beta)
             shown = alpha.peers.stats()["beta"]
             assert shown["rtt_ms"] is not None
             assert 0 <= shown["rtt_ms"] < 1000
-            assert (shown["frames_in"], shown["frames_out"]) == (1, 1)
+            assert shown["frames_in"] > 0
+            assert shown["frames_out"] > 0
             assert shown["error"] == ""
 
     asyncio.run(story())
@@ -287,7 +287,7 @@ def test_nodes_link_over_ipv6_however_the_address_is_written() -> None:
                 row |= {"address": "0:0:0:0:0:0:0:1", "port": ports[row["name"]]}
             pair[name] = TestNode(parse(json.dumps(table)))
         async with pair["alpha"].running() as alpha, pair["beta"].running() as beta:
-            await until(lambda: alpha.is_linked("beta") and beta.is_linked("alpha"))
+            await linked(alpha, beta)
             assert not alpha.refusals.snapshot()
 
     asyncio.run(story())
@@ -317,7 +317,7 @@ def test_an_incarnation_cannot_change_within_a_connection() -> None:
         pair = nodes("alpha", "beta")
         alpha, beta = pair["alpha"], pair["beta"]
         async with alpha.running(), beta.running():
-            await until(lambda: alpha.is_linked("beta") and beta.is_linked("alpha"))
+            await linked(alpha, beta)
             beta.peers.send("alpha", hello(b"another process!"))
             await until(lambda: bool(alpha.core.closed("beta")))
             assert "incarnation changed" in alpha.core.closed("beta")[0].why
