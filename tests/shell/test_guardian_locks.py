@@ -20,7 +20,7 @@ def test_a_second_guardian_is_told_who_the_first_is(tmp_path: Path) -> None:
 def test_a_lock_is_not_taken_through_a_link(tmp_path: Path) -> None:
     """It would be another file's."""
     (tmp_path / locks.GUARDIAN_LOCK).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError, match="symbolic link"):
+    with pytest.raises(locks.LockedError, match="symbolic link"):
         locks.take_guardian_lock(str(tmp_path))
 
 

@@ -8,6 +8,7 @@ with the stored list and says so.  Everything else needs `run --accept-membershi
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +136,13 @@ def write_addresses(plan: Mapping[str, Any]) -> None:
     members = {m["name"]: m["address"] for m in plan["node_process"]["members"]}
     text = json.dumps({"cluster_id": plan["cluster_id"], "members": members})
     file = Path(plan["data_dir"], ADDRESSES_FILE)
-    draft = file.with_name(f".{ADDRESSES_FILE}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(file)
+    # The directory is the node's user's, and we may be root: a name that it can guess could be
+    # a link to anything by now.
+    descriptor, name = tempfile.mkstemp(prefix=f".{ADDRESSES_FILE}.", dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            opened.write(text)
+        Path(name).replace(file)
+    except OSError:
+        Path(name).unlink()
+        raise

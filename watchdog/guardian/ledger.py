@@ -5,7 +5,9 @@ is never believed again; the next save opens the file anew and writes both slots
 """
 
 import contextlib
+import errno
 import os
+import stat
 import struct
 from typing import Final
 
@@ -38,10 +40,8 @@ class LedgerFile:
             self._open()
             raw = os.pread(self._fd, slots.FILE_SIZE, 0)
         except OSError as error:
-            raise LedgerError(
-                f"cannot use {self.path}: {error.strerror}; it must be a file that only this "
-                f"service can write"
-            ) from None
+            self._close()
+            raise LedgerError(f"cannot use {self.path}: {_explain(error)}") from None
         loaded = slots.choose(raw, self._cluster_id, self._node)
         if loaded.fault is slots.Fault.FOREIGN:
             raise LedgerError(
@@ -84,6 +84,10 @@ class LedgerFile:
             return
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         fd = os.open(self.path, flags, 0o600)
+        fault = _fault_of(os.fstat(fd))
+        if fault:
+            os.close(fd)
+            raise OSError(errno.EPERM, fault)
         if os.fstat(fd).st_size < slots.FILE_SIZE:
             with contextlib.suppress(OSError):
                 os.posix_fallocate(fd, 0, slots.FILE_SIZE)
@@ -94,6 +98,32 @@ class LedgerFile:
             with contextlib.suppress(OSError):
                 os.close(self._fd)
         self._fd = -1
+
+
+def _fault_of(status: os.stat_result) -> str:
+    """Why a file may not be trusted: its directory is the node's, so anybody may have put it."""
+    if not stat.S_ISREG(status.st_mode):
+        return "it is no regular file; move it away"
+    if status.st_uid != os.geteuid():
+        return f"it belongs to uid {status.st_uid}, not to {os.geteuid()}; chown it, or remove it"
+    if status.st_mode & 0o022:
+        mode = stat.S_IMODE(status.st_mode)
+        return f"its mode {mode:04o} lets others change it; chmod 600 it, if it is what you expect"
+    if status.st_nlink != 1:
+        return f"it has {status.st_nlink} names, so it may be some other file too; remove this one"
+    return ""
+
+
+def _explain(error: OSError) -> str:
+    match error.errno:
+        case errno.ELOOP:
+            return "it is a symbolic link; put the file itself there, or remove the link"
+        case errno.EISDIR:
+            return "it is a directory; move it away"
+        case errno.EPERM if error.strerror:
+            return error.strerror
+        case _:
+            return f"{error.strerror}; it must be a file that only this service can write"
 
 
 def _unpack(payload: bytes) -> Ledger:

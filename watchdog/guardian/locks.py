@@ -20,7 +20,7 @@ RECORD_SIZE_MAX: Final = 4096
 
 
 class LockedError(Exception):
-    """Another quorumdog holds the directory; the text says its pid and what to do."""
+    """The directory cannot be locked: whoever holds it is named; the text says what to do."""
 
 
 def take_guardian_lock(data_dir: str) -> int:
@@ -96,7 +96,14 @@ def read_record(run_dir: str) -> list[tuple[int, int]]:
 
 
 def _open(path: str) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o600)
+    except OSError as error:
+        raise LockedError(
+            f"cannot open the lock {path}: {error.strerror}; it must be a plain file of this "
+            f"service: move away what is there, or set another cluster.data_dir"
+        ) from None
 
 
 def _try(fd: int) -> bool:

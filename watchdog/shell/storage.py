@@ -40,6 +40,8 @@ class LoadedState:
     record: HardState | None
     amnesiac: bool
     note: str
+    is_damaged: bool = False
+    """Whether something was there that could not be read: an operator should ask the disk why."""
 
 
 @dataclass(slots=True)
@@ -106,7 +108,7 @@ class Storage:
                 return LoadedState(record, amnesiac=False, note="")
             case _:
                 note = f"{self._path} is damaged ({loaded.detail}): this node asks its peers"
-                return LoadedState(record, amnesiac=True, note=note)
+                return LoadedState(record, amnesiac=True, note=note, is_damaged=True)
 
     def _open(self) -> int:
         try:
