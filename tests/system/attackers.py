@@ -8,9 +8,10 @@ import select
 import socket
 import ssl
 import struct
+import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ _TCP: Final = 6
 _READ: Final = 1 << 16
 _SYN: Final = 0x02
 CONNECT_S: Final = 5.0
+CROWD_REST_S: Final = 0.5
 
 
 def dial(namespace: str, target: tuple[str, int], source: str = "") -> socket.socket:
@@ -59,6 +61,64 @@ def end_of(sock: socket.socket, seconds: float) -> bytes | None:
             return bytes(got)
         got += data
     return None
+
+
+class Crowd:
+    """Connections that never say a word, and are dialled again soon after they are closed."""
+
+    def __init__(
+        self, namespace: str, target: tuple[str, int], sources: Sequence[str], size: int
+    ) -> None:
+        self._namespace = namespace
+        self._target = target
+        self._sources = sources
+        self._sockets: list[socket.socket | None] = [None] * size
+        self._has_ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="crowd")
+        self.dialled = 0
+        self.faults: list[str] = []
+
+    def begin(self) -> None:
+        """Dial them all, and go on in the background."""
+        self._dial_missing()
+        self._thread.start()
+
+    def close(self) -> None:
+        """End all."""
+        self._has_ended.set()
+        self._thread.join()
+        for sock in self._sockets:
+            if sock is not None:
+                sock.close()
+
+    def _run(self) -> None:
+        while not self._has_ended.wait(CROWD_REST_S):
+            for number, sock in enumerate(self._sockets):
+                if sock is not None and is_over(sock):
+                    sock.close()
+                    self._sockets[number] = None
+            try:
+                self._dial_missing()
+            except OSError as error:
+                self.faults.append(str(error))
+                return
+
+    def _dial_missing(self) -> None:
+        for number, sock in enumerate(self._sockets):
+            if sock is None:
+                source = self._sources[number % len(self._sources)]
+                self._sockets[number] = dial(self._namespace, self._target, source)
+                self.dialled += 1
+
+
+def is_over(sock: socket.socket) -> bool:
+    """Whether the other side has closed, without waiting."""
+    try:
+        return not sock.recv(_READ, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 # -- TLS strangers ---------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The one question of every attack: was it counted, was its author named, did nothing else move?"""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -11,12 +11,15 @@ CLOSED_S: Final = 6.0
 
 
 @contextmanager
-def refused(yard: Yard, kind: str, attacker: str, victim: str = "") -> Iterator[None]:
-    """The block must raise the victim's count of `kind` and name the attacker.
+def refused(
+    yard: Yard, kind: str, attacker: str, *, victim: str = "", more: Collection[str] = ()
+) -> Iterator[None]:
+    """The block must raise the victim's count of `kind` and name the attacker's address.
 
-    The cluster must not notice.  The victim is the coordinator unless it is named.
+    The cluster must not notice.  The victim is the coordinator unless it is named; `more` are
+    further addresses of the attacker.
     """
-    address = yard.lab.places[attacker].address
+    addresses = {yard.lab.places[attacker].address, *more}
     with steady(yard) as coordinator:
         node = victim or coordinator
         count = yard.status(node)["refusals"].get(kind, {"count": 0})["count"]
@@ -24,9 +27,9 @@ def refused(yard: Yard, kind: str, attacker: str, victim: str = "") -> Iterator[
 
         def counted() -> bool:
             found = yard.status(node)["refusals"].get(kind, {"count": 0, "last_address": ""})
-            return bool(found["count"] > count and found["last_address"] == address)
+            return bool(found["count"] > count and found["last_address"] in addresses)
 
-        until(f"status counts {kind} of {address}", counted)
+        until(f"status counts {kind} of {attacker}", counted)
         refusal = yard.status_json(node)["refusals"][kind]
         assert refusal["detail"], "it says what was wrong"
         assert f"kind={kind} address=" in yard.log(node), "the log says it too"

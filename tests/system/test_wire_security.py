@@ -9,7 +9,7 @@ import re
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -165,7 +165,7 @@ def test_a_daemon_with_another_authkey_stays_out(scene: Scene) -> None:
     assert scene.yard.stop("charlie") == 0
 
 
-def others(scene: Scene, name: str) -> list[dict[str, object]]:
+def others(scene: Scene, name: str) -> list[dict[str, Any]]:
     """How a daemon sees the other nodes."""
     rows = scene.yard.status(name).get("nodes", [])
     return [row for row in rows if row["name"] != name] or [{"reachable": False, "reason": ""}]

@@ -146,6 +146,12 @@ class Yard:
         """Its daemon as it was started last."""
         return self._running[name]
 
+    def rss_mib(self, name: str) -> int:
+        """Resident memory of its node process."""
+        pid = self.running(name).node_pid()
+        text = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+        return int(text.partition("VmRSS:")[2].split()[0]) // 1024
+
     # -- looking -------------------------------------------------------------------------------
 
     def status(self, name: str) -> dict[str, Any]:
