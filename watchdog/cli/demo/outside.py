@@ -149,4 +149,7 @@ def main() -> None:
     """Entry of the process."""
     with suppress(OSError):  # not permitted: times may be a little later, never earlier
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
+        os.sched_setscheduler(
+            0, os.SCHED_RR, os.sched_param(os.sched_get_priority_min(os.SCHED_RR))
+        )
     Outside(Spec.from_json(sys.argv[1])).run()
