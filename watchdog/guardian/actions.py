@@ -206,6 +206,7 @@ class RunNotify(NamedTuple):
     """Run the state_change hook, if there is one, off the path of everything else."""
 
     packet: Notify
+    event: str = "state_change"
 
 
 class SendWill(NamedTuple):

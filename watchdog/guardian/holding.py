@@ -19,6 +19,7 @@ from watchdog.guardian_protocol import (
     Escalated,
     Extend,
     HookEnded,
+    Notify,
     Off,
     OffFailed,
 )
@@ -27,6 +28,7 @@ from watchdog.instant import MS, SECOND, Instant, elapsed_hi, elapsed_lo, has_ju
 ANNOUNCE_GAPS_NS: Final = (SECOND, 4 * SECOND, 30 * SECOND)
 """Gaps of the repeated announcements; the last one goes on."""
 CLAIMED_GAP_NS: Final = SECOND // 5
+CONFLICT_GAP_NS: Final = 30 * SECOND
 REFRESH_GAP_NS: Final = SECOND
 
 
@@ -68,6 +70,7 @@ class Holding:
         self._announce: Due | None = None
         self._announced = 0
         self._heard_claim: Due | None = None
+        self._told_conflict: Due | None = None
         self._refresh: Due | None = None
 
     @property
@@ -284,7 +287,12 @@ class Holding:
         if self._heard_claim and not self._heard_claim.is_past(self._now):
             return
         self._heard_claim = Due(self._now, CLAIMED_GAP_NS)
-        self.out += [act.Announce(), act.Alarm("vip_claimed", detail)]
+        self.out.append(act.Announce())
+        if self._told_conflict and not self._told_conflict.is_past(self._now):
+            return
+        self._told_conflict = Due(self._now, CONFLICT_GAP_NS)
+        packet = Notify("", "", "", "", self.last_epoch, detail)
+        self.out += [act.Alarm("vip_claimed", detail), act.RunNotify(packet, "conflict_won")]
 
     def on_hook_exited(self, kind: act.HookKind, *, ok: bool, detail: str) -> None:
         """The first process of a hook ended by itself."""

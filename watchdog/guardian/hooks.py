@@ -5,6 +5,7 @@ A hook is done when its first process ends; what it leaves running stays in its 
 docs/hooks.md is the contract.
 """
 
+import contextlib
 import json
 import os
 import resource
@@ -67,7 +68,7 @@ class Hooks:
         self._running: dict[HookKind, int] = {}
         self._killing: int | None = None
         self._notify_pid = 0
-        self._notifies: deque[Notify] = deque(maxlen=NOTIFIES_MAX)
+        self._notifies: deque[tuple[str, Notify]] = deque(maxlen=NOTIFIES_MAX)
         self._account = users.find(plan.hooks.user) if plan.hooks.user else None
         self._group = HookGroup(
             f"quorumdog-hooks-{tag}", self._not_hooks, is_used=plan.policy.has_hooks
@@ -134,13 +135,13 @@ class Hooks:
         elif not self._group.path:
             self._kill_now()  # orphans have become our children meanwhile
 
-    def notify(self, packet: Notify) -> None:
+    def notify(self, packet: Notify, event: str) -> None:
         """Run the state_change hook, one after the other; the oldest of too many is left out."""
         if not self._plan.hooks.state_change:
             return
         if len(self._notifies) == NOTIFIES_MAX:
-            self._log.warning("state_change_skipped", new=self._notifies[0].new)
-        self._notifies.append(packet)
+            self._log.warning("state_change_skipped", event_left_out=self._notifies[0][0])
+        self._notifies.append((event, packet))
         self._next_notify()
 
     def close(self) -> None:
@@ -174,10 +175,11 @@ class Hooks:
     def _next_notify(self) -> None:
         if self._notify_pid or not self._notifies:
             return
-        old, new, old_coordinator, new_coordinator, epoch, reason = self._notifies.popleft()
+        event, packet = self._notifies.popleft()
+        old, new, old_coordinator, new_coordinator, epoch, reason = packet
         bound_ns = self._plan.policy.escalation_timeout_ns
         facts = Facts(
-            "state_change",
+            event,
             epoch,
             bound_ns // MS,
             reason,
@@ -188,10 +190,12 @@ class Hooks:
         )
         try:
             pid = self._spawn(self._plan.hooks.state_change, facts, self._notify_group)
-            resource.prlimit(pid, resource.RLIMIT_CPU, (NOTIFY_CPU_S, NOTIFY_CPU_S))
         except OSError as error:
             self._log.warning("hook_failed", hook="state_change", why=str(error))
+            self._next_notify()
             return
+        with contextlib.suppress(OSError):  # it has ended already
+            resource.prlimit(pid, resource.RLIMIT_CPU, (NOTIFY_CPU_S, NOTIFY_CPU_S))
         self._notify_pid = pid
         self._reaper.expect(pid, self._on_notified)
         self._loop.call_in(bound_ns, lambda: self._time_out(pid))

@@ -118,8 +118,8 @@ class Machine:
             case act.CheckHooks(rid):
                 why = self._hooks.fault()
                 self._feed(act.HooksChecked(rid, not why, why))
-            case act.RunNotify(packet):
-                self._hooks.notify(packet)
+            case act.RunNotify(packet, event):
+                self._hooks.notify(packet, event)
             case act.ProbeVips(rid, duration_ms):
                 self._probe(rid, duration_ms)
             case act.SendWill(will):

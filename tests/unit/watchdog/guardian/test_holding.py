@@ -254,8 +254,11 @@ def test_another_claimant_is_contradicted_five_times_a_second_at_most() -> None:
     rig.on()
     got = rig.feed(*[act.VipClaimed("02:00:00:00:00:01")] * 5)
     assert names(got) == ["Announce"]
+    assert [a.event for a in only(act.RunNotify, got)] == ["conflict_won"]
     rig.pass_to(rig.ms + 200)
-    assert names(rig.feed(act.VipClaimed("02:00:00:00:00:01"))) == ["Announce"]
+    got = rig.feed(act.VipClaimed("02:00:00:00:00:01"))
+    assert names(got) == ["Announce"]
+    assert only(act.RunNotify, got) == [], "the hook and the alarm: once in 30 s"
 
 
 def test_deescalate_is_answered_with_its_own_number() -> None:
