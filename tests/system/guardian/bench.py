@@ -179,6 +179,10 @@ class Bench:
             ip("netns", "del", name, check=False)
         tag = hashlib.sha256(str((self.folder / "data").resolve()).encode()).hexdigest()[:12]
         for left in Path("/sys/fs/cgroup").glob(f"**/quorumdog-*-{tag}"):
+            (left / "cgroup.kill").write_text("1")
+            wait_for(
+                "no hooks", lambda at=left: "populated 0" in (at / "cgroup.events").read_text()
+            )
             left.rmdir()
 
     def plan(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
