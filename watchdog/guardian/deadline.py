@@ -127,7 +127,7 @@ class Deadline:
             case act.NodeStarted():
                 self._on_node_started()
             case act.NodeClosed(why):
-                self._condemn(why)
+                self._on_node_closed(why)
             case act.NodeExited(code):
                 self._on_node_exited(code)
             case act.StopRequested():
@@ -157,6 +157,14 @@ class Deadline:
         if self._life.is_alive:
             self._out.append(act.TerminateNode())
 
+    def _on_node_closed(self, why: str) -> None:
+        if not self._life.is_stopping:
+            self._condemn(why)
+            return
+        # It was asked to end, and may still be saying its RELEASE; the bound of the stop holds.
+        self._life.close()
+        self._holding.give_up("node_closed")
+
     def _condemn(self, why: str) -> None:
         self._out += self._life.condemn(why)
         self._holding.give_up("node_closed")
@@ -164,7 +172,7 @@ class Deadline:
     # --- packets of the node process
 
     def _take_packet(self, packet: ToGuardian) -> None:
-        if not self._life.is_alive or self._life.is_condemned:
+        if not self._life.is_alive or self._life.is_deaf:
             return
         if isinstance(packet, NodeUp) == self._life.is_up:
             self._condemn("the first packet, and only the first, is NodeUp")

@@ -140,7 +140,7 @@ class Machine:
             case act.StartNode():
                 self._start_node()
             case act.KillNode(why):
-                self._log.warning("node_killed", why=why)
+                self._log.info("node_killed", why=why)
                 if self._node:
                     self._node.signal(signal.SIGKILL)
             case act.TerminateNode():

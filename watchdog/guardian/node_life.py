@@ -30,7 +30,8 @@ class NodeLife:
     def __init__(self, policy: Policy, now: Instant) -> None:
         self.is_alive = False
         self.is_up = False
-        self.is_condemned = False
+        self.is_deaf = False
+        self._is_killed = False
         self._policy = policy
         self._is_starting = False
         self._born = now
@@ -63,7 +64,7 @@ class NodeLife:
         """The process exists; it has said nothing yet."""
         assert self._is_starting, "a node process that nobody started"
         self._is_starting, self.is_alive, self.is_up = False, True, False
-        self.is_condemned = False
+        self.is_deaf = self._is_killed = False
         self._born = now
 
     def arm(self, will: ArmWill) -> None:
@@ -72,10 +73,15 @@ class NodeLife:
 
     def condemn(self, why: str) -> list[Action]:
         """Kill it; nothing that it still says is heard."""
-        if not self.is_alive or self.is_condemned:
+        self.close()
+        if not self.is_alive or self._is_killed:
             return []
-        self.is_condemned, self.is_up = True, False
+        self._is_killed = True
         return [KillNode(why)]
+
+    def close(self) -> None:
+        """Hear nothing more of it and tell it nothing."""
+        self.is_deaf, self.is_up = True, False
 
     def on_exited(self, now: Instant, code: int) -> None:
         """The process is gone; its will waits for off, its successor for the back-off."""

@@ -114,6 +114,17 @@ def test_a_stop_lets_the_node_resign_and_ends_when_all_is_off() -> None:
     assert names(rig.seen).count("StartNode") == 1
 
 
+def test_a_stopping_node_may_close_its_socket_and_finish() -> None:
+    """It has told its peers, or is about to; the bound of the stop still holds."""
+    rig = Rig(policy(stop_timeout_ns=1_000_000_000, **VIP_ONLY)).start().on()
+    rig.silent = {act.KillNode}
+    rig.feed(act.StopRequested())
+    got = rig.feed(act.NodeClosed("closed"))
+    assert names(got) == ["RemoveVips"]
+    assert only(act.KillNode, got) == []
+    assert len(only(act.KillNode, rig.wait(1100))) == 1
+
+
 def test_a_node_that_does_not_stop_is_killed() -> None:
     """Every wait has a bound; a second SIGTERM is a wish for now."""
     rig = Rig(policy(stop_timeout_ns=1_000_000_000, **BARE)).start()
