@@ -10,7 +10,7 @@ ROOT := $(filter 0,$(shell id -u))
 HOURS ?= 20
 JOBS ?= 2
 ARGS ?=
-SHELL_FILES := $(wildcard scripts/*.sh packaging/*.sh .ci/run)
+SHELL_FILES := $(shell grep -lE "^.!/bin/(ba)?sh" scripts/* packaging/* .ci/* 2>/dev/null)
 
 .PHONY: help setup demo test check fix sim golden planted system bench install uninstall cover
 .DEFAULT_GOAL := help

@@ -61,13 +61,14 @@ def relative(file: Path) -> str:
 def texts() -> Iterator[tuple[str, str]]:
     """(path, text) of every file that people read: code, documents, scripts, settings."""
     kinds = {".py", ".md", ".toml", ".sh", ".conf", ".txt", ".service", ".lock", ".json"}
-    names = {"Makefile", "LICENSE", "run", "escalation", "de_escalation"}
+    names = {"Makefile", "LICENSE"}
+    folders = {"scripts", "packaging", ".ci"}
     hidden = {".venv", ".git", ".hypothesis", "__pycache__", "build"}
     for file in sorted(REPOSITORY.rglob("*")):
         parts = file.relative_to(REPOSITORY).parts
         if hidden.intersection(parts) or parts[0].endswith("_cache") or not file.is_file():
             continue
-        if file.suffix in kinds or file.name in names:
+        if file.suffix in kinds or file.name in names or parts[0] in folders:
             yield relative(file), file.read_text(encoding="utf-8")
 
 
