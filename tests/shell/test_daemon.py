@@ -204,6 +204,18 @@ def test_lost_guardian_ends_the_process(plan: NodePlan) -> None:
     assert "name=GUARDIAN_LOST" in stage.log()
 
 
+def test_bug_in_a_callback_ends_the_process(plan: NodePlan) -> None:
+    """It belongs to no task, so without a handler it would only be printed; crashing goes off."""
+
+    async def story(stage: Stage) -> None:
+        await stage.until_escalated()
+        asyncio.get_running_loop().call_soon(list[int]().pop)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        play(plan, story)
+    assert caught.group_contains(IndexError, depth=2)
+
+
 def test_recording_replays_to_the_same_effects(plan: NodePlan, tmp_path: Path) -> None:
     """What a user sends us after a strange night must show us the night."""
     plan = replace(plan, record=tmp_path / "record")

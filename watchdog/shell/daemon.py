@@ -107,6 +107,7 @@ class Daemon:
         self._control = Control(plan, self._inbox, log, self.status)
         self._moves = Moves()
         self._damage = ""
+        self._fault: Exception | None = None
         self._start = self._load()
         self._node = self._start.node()
         self._deadline_ns = self._node.next_deadline
@@ -156,6 +157,7 @@ class Daemon:
 
     def _open(self) -> None:
         """Begin to listen everywhere; the guardian is told last, when all else works."""
+        asyncio.get_running_loop().set_exception_handler(self._callback_failed)
         self._peers.open()
         self._datagrams.open()
         self._handle_signals()
@@ -176,8 +178,20 @@ class Daemon:
         )
         return view(self._plan, self._node.status(), around, self._moves.last)
 
+    def _callback_failed(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        """A bug in a callback belongs to no task, but ends the process like any other."""
+        error = context.get("exception")
+        if isinstance(error, OSError):
+            self._log.warning("socket_failed", why=str(error))
+            return
+        what = str(context.get("message"))
+        self._fault = error if isinstance(error, Exception) else RuntimeError(what)
+        self._inbox.put_local(Ticked())
+
     async def _work(self) -> int:
         while True:
+            if self._fault is not None:
+                raise self._fault
             for _ in range(BURST):
                 is_due = self._deadline_ns <= clock.now().boot_ns
                 event = Ticked() if is_due else self._inbox.take()
