@@ -145,6 +145,7 @@ class Conversation:
         if beacon.term > ledger.term:
             ledger.adopt(beacon.term)
         voter.give(beacon.tenure, beacon.round, now)
+        parts.probe.somebody_leads()
         self._answer(peer, beacon, now, is_vote=False)
 
     def _answer(self, peer: str, ask: Vote | Beacon, now: Instant, *, is_vote: bool) -> None:

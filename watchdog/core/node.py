@@ -234,7 +234,10 @@ class Node:
 
     def _probe_finished(self, event: ProbeFinished, now: Instant) -> None:
         parts = self._parts
-        again = parts.probe.finished(event.rid, answered=event.answered, detail=event.detail)
+        leads = parts.office is not None
+        again = parts.probe.finished(
+            event.rid, answered=event.answered, detail=event.detail, leads=leads
+        )
         if parts.office is None or not again:
             return
         if parts.probe.is_lost() and parts.office.phase is Phase.ELECTED:

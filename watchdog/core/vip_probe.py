@@ -64,20 +64,28 @@ class VipProbe:
             self._is_follow_up = True
             self._start(self._ctx.timing.probe_ns, now)
 
-    def finished(self, rid: int, *, answered: bool, detail: str) -> bool:
-        """Take in a result; True when the escalation may be looked at again."""
+    def finished(self, rid: int, *, answered: bool, detail: str, leads: bool = True) -> bool:
+        """Take in a result; True when the escalation may be looked at again.
+
+        Whoever does not lead hears the rightful holder, which is nothing to alarm about.
+        """
         if rid != self._running:
             return False
         self._running = None
         was_follow_up, self._is_follow_up = self._is_follow_up, False
         if answered:
             self._answered += 0 if was_follow_up else 1
-            self._ctx.out.alarm(CONFLICT, f"another machine answers for the VIP: {detail}")
+            if leads:
+                self._ctx.out.alarm(CONFLICT, f"another machine answers for the VIP: {detail}")
         else:
             self._is_clear = True
             self._answered = 0
             self._ctx.out.clear_alarm(CONFLICT)
         return not was_follow_up
+
+    def somebody_leads(self) -> None:
+        """Another node leads: whether somebody else answers for the VIP is its to say."""
+        self._ctx.out.clear_alarm(CONFLICT)
 
     def _start(self, duration_ns: int, now: Instant) -> None:
         self._rid += 1

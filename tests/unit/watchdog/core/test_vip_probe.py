@@ -134,3 +134,21 @@ def test_a_probe_that_is_never_answered_is_asked_again() -> None:
     assert probes(parts) == []
     assert not parts.probe.allows_escalation(ready(wait_ms))
     assert len(probes(parts)) == 1
+
+
+def test_who_does_not_lead_hears_the_rightful_holder_without_alarm() -> None:
+    """A process that was frozen while its promise ended probes too (What stays impossible)."""
+    parts = parts_with_vip()
+    parts.probe.holder_fell_silent(READY)
+    assert parts.probe.finished(1, answered=True, detail="02:00", leads=False)
+    assert CONFLICT not in parts.out.alarms
+
+
+def test_the_alarm_of_a_conflict_is_the_leaders() -> None:
+    """Who resigned because of it and follows another one says no more (What stays impossible)."""
+    parts = parts_with_vip()
+    parts.probe.holder_fell_silent(READY)
+    parts.probe.finished(1, answered=True, detail="02:00")
+    assert CONFLICT in parts.out.alarms
+    parts.probe.somebody_leads()
+    assert CONFLICT not in parts.out.alarms
