@@ -5,12 +5,12 @@ which they believe (RFC 5227, 3); asked by a probe from 0.0.0.0.  IPv6: neighbou
 with the override flag and solicitation from `::` (RFC 4861, 4.3, 4.4, 7.2.6).
 """
 
-import socket
 import struct
 from typing import Final, NamedTuple
 
 ETH_ARP: Final = 0x0806
 ETH_IPV6: Final = 0x86DD
+ICMPV6: Final = 58
 BROADCAST: Final = b"\xff" * 6
 NOBODY: Final = b"\0" * 6
 ARP_REQUEST: Final = 1
@@ -77,10 +77,10 @@ def _arp(kind: int, mac: bytes, sender: bytes, target_mac: bytes, target: bytes)
 def _neighbour(mac: bytes, source: bytes, target: bytes, kind: int, body: bytes) -> bytes:
     multicast_mac = b"\x33\x33" + target[-4:]
     message = struct.pack(">BBH", kind, 0, 0) + body
-    pseudo = source + target + struct.pack(">II", len(message), socket.IPPROTO_ICMPV6)
+    pseudo = source + target + struct.pack(">II", len(message), ICMPV6)
     checksum = _checksum(pseudo + message)
     message = struct.pack(">BBH", kind, 0, checksum) + body
-    header = _IPV6.pack(6 << 28, len(message), socket.IPPROTO_ICMPV6, 255, source, target)
+    header = _IPV6.pack(6 << 28, len(message), ICMPV6, 255, source, target)
     return _ETHERNET.pack(multicast_mac, mac, ETH_IPV6) + header + message
 
 
@@ -115,7 +115,7 @@ def claim_filter(addresses: list[bytes]) -> bytes:
         program += [step for packed in addresses for step in _match(packed, _ARP_SENDER)]
     elif addresses:
         program += _unless_drop(_LOAD_HALF, 12, ETH_IPV6)
-        program += _unless_drop(_LOAD_BYTE, 20, socket.IPPROTO_ICMPV6)
+        program += _unless_drop(_LOAD_BYTE, 20, ICMPV6)
         program += _unless_drop(_LOAD_BYTE, 54, ND_ADVERTISEMENT)
         program += [step for packed in addresses for step in _match(packed, _ND_TARGET)]
     program.append((_RETURN, 0, 0, 0))

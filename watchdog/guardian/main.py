@@ -4,6 +4,7 @@ Rule: all decisions are in `deadline`, all acts in `machine`; here is the order 
 (docs/election.md, G8) and the one queue between the two.  The loop looks at the time first.
 """
 
+import contextlib
 import gc
 import hashlib
 import os
@@ -130,6 +131,7 @@ def _code_of(error: Exception) -> int:
 def _run(the_plan: plan.Plan, log: Log, plan_fd: int, node_command: Sequence[str]) -> int:
     os.chdir("/")
     os.umask(0o077)
+    _keep_descriptors()
     processes.set_oom_score("self", OOM_SCORE)
     account, note = children.account_for(the_plan.user)
     if note:
@@ -164,6 +166,14 @@ def _run(the_plan: plan.Plan, log: Log, plan_fd: int, node_command: Sequence[str
     code = _turn(guardian, Deadline(the_plan.policy, record, clock.now()), means, log)
     os.close(lock)
     return code
+
+
+def _keep_descriptors() -> None:
+    """Let no child inherit what we were started with (the plan, and whatever else is open)."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > sys.stderr.fileno():
+            with contextlib.suppress(OSError):  # the descriptor of the listing itself
+                os.set_inheritable(int(name), False)
 
 
 def _turn(guardian: Guardian, deadline: Deadline, means: Means, log: Log) -> int:

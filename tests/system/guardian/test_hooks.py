@@ -53,6 +53,7 @@ def test_hooks_are_told_what_happens_and_run_in_order(bench: Bench) -> None:
     """The environment, the JSON on stdin and the argv say what docs/hooks.md promises."""
     out = bench.folder / "told"
     text = f'cat >> {out}\nenv >> {out}.env\necho "$1" >> {out}.args\necho said\n'
+    text += f"ls /proc/self/fd > {out}.fds; umask > {out}.umask; pwd >> {out}.umask\n"
     argv = hook(bench, "told.sh", text)
     node = start(bench, escalation=argv, de_escalation=argv)
     node.escalate(epoch=11)
@@ -70,6 +71,8 @@ def test_hooks_are_told_what_happens_and_run_in_order(bench: Bench) -> None:
     assert "HOME=" not in environment
     assert Path(f"{out}.args").read_text() == "an argument\n" * 2
     assert bench.logged("text=said")
+    assert Path(f"{out}.fds").read_text().split() == ["0", "1", "2", "3"], "3 is the listing's own"
+    assert Path(f"{out}.umask").read_text().split() == ["0077", "/"]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +99,21 @@ def test_a_hook_that_may_not_run_fails_the_escalation_by_name(
     assert not ended.ok
     assert words in ended.detail
     assert bench.logged("hook_unusable")
+
+
+def test_hooks_run_as_their_user(bench: Bench) -> None:
+    """`hooks.user`: most hooks need less than root, because VIPs are not their business."""
+    node = start(bench, escalation=["/usr/bin/id", "-un"], user="nobody")
+    node.escalate(epoch=1)
+    assert node.hear(HookEnded).ok
+    wait_for("it said so", lambda: bench.logged("text=nobody"))
+
+
+def test_a_hook_user_that_does_not_exist_is_named(bench: Bench) -> None:
+    """Never as somebody else instead."""
+    node = start(bench, escalation=["/usr/bin/id"], user="no-such-user-here")
+    node.say(CheckReady(1))
+    assert "no-such-user-here" in node.hear(ReadyChecked).reason
 
 
 def test_a_hook_that_fails_is_reported_with_its_code(bench: Bench) -> None:
