@@ -63,7 +63,7 @@ golden: $(STAMP) ## rewrite the scenarios' output: review the diff, explain it i
 	GOLDEN=rewrite $(PY) -m pytest -q -p no:randomly tests/scenarios
 
 system: $(STAMP) ## real processes in network namespaces (as root)
-	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network)
+	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network system)
 	$(PY) -m pytest -q tests/system $(ARGS)
 
 bench: $(STAMP) ## the figures of the README, measured on this machine (as root)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Usage: prerequisites.sh PYTHON GROUP...   (GROUP: venv, check, network)
+# Usage: prerequisites.sh PYTHON GROUP...   (GROUP: venv, check, network, system)
 # Looks for the system packages of each group.  What is missing is installed when we are root on a
 # Debian-like system, saying which; otherwise the one line to type is printed and we fail.
 set -eu
@@ -27,7 +27,8 @@ for group in "$@"; do
     network)
         need ip iproute2
         need nft nftables
-        need tcpdump tcpdump
+        ;;
+    system)
         need arping iputils-arping
         need unshare util-linux
         need systemd-analyze systemd
