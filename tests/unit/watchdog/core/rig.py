@@ -7,7 +7,7 @@ of effect in `mute` gets no answer, a peer in `cut` hears and says nothing, a ki
 
 import random
 from collections import deque
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from tests.unit.watchdog.core.support import (
     START,
@@ -58,7 +58,7 @@ class Rig:
         self.mute: set[type] = set()
         self.unanswered: set[type] = set()
         self.cut: set[str] = set()
-        self.said_by: dict[str, dict[str, object]] = {}
+        self.said_by: dict[str, dict[str, Any]] = {}
         """Fields of the HELLO of a peer that differ from the default."""
         self.ready_reason = ""
         self.vip_answered = False

@@ -7,7 +7,7 @@ a plain default, so that a test names only what it is about.
 import random
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from tests.support import at
 from watchdog.config.timing import timing_for
@@ -48,16 +48,16 @@ def after(ms: float, raw_ms: float | None = None) -> Instant:
     return at(START.boot_ns / MS + ms, START.raw_ns / MS + (ms if raw_ms is None else raw_ms))
 
 
-def members(names: str = "abc", **changes: dict[str, object]) -> tuple[Member, ...]:
+def members(names: str = "abc", **changes: dict[str, Any]) -> tuple[Member, ...]:
     """One member for each letter: weight 1, priority 0; `changes` by name."""
     made = [Member(name, 1, 0, witness=False, order=i) for i, name in enumerate(names)]
-    return tuple(replace(m, **changes.get(m.name, {})) for m in made)  # type: ignore[arg-type]
+    return tuple(replace(m, **changes.get(m.name, {})) for m in made)
 
 
-def settings(me: str = "a", names: str = "abc", **changes: object) -> Settings:
+def settings(me: str = "a", names: str = "abc", **changes: Any) -> Settings:
     """Settings of node `me`; `changes` replace fields."""
     made = Settings(me, CLUSTER, members(names), DIGEST, TIMING)
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def record(seq: int = 5, term: int = 7, voted_for: str | None = None) -> HardState:
@@ -71,7 +71,7 @@ def tenure(node: str = "b", no: int = 1, life: int = 0) -> Tenure:
     return Tenure(node, inc_of(node, life), no)
 
 
-def hello(node: str = "b", life: int = 0, **changes: object) -> Hello:
+def hello(node: str = "b", life: int = 0, **changes: Any) -> Hello:
     """What a fit member says of itself."""
     made = Hello(
         inc=inc_of(node, life),
@@ -91,25 +91,25 @@ def hello(node: str = "b", life: int = 0, **changes: object) -> Hello:
         term=7,
         healthy=True,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
-def vote(node: str = "b", term: int = 8, number: int = 1, **changes: object) -> Vote:
+def vote(node: str = "b", term: int = 8, number: int = 1, **changes: Any) -> Vote:
     """A VOTE of `node`, which another node sent at START."""
     made = Vote(term, tenure(node), number, START, TIMING.hard_ms, DIGEST)
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
-def beacon(node: str = "b", term: int = 8, number: int = 2, **changes: object) -> Beacon:
+def beacon(node: str = "b", term: int = 8, number: int = 2, **changes: Any) -> Beacon:
     """A BEACON of `node`."""
     made = Beacon(term, tenure(node), number, START, TIMING.hard_ms, DIGEST, term)
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
-def pre_vote(node: str = "b", next_term: int = 8, **changes: object) -> PreVote:
+def pre_vote(node: str = "b", next_term: int = 8, **changes: Any) -> PreVote:
     """A PREVOTE of `node`."""
     made = PreVote(1, next_term, tenure(node), 0, TIMING.hard_ms, DIGEST)
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def release(node: str = "b", no: int = 1, successor: str | None = None, life: int = 0) -> Release:
@@ -123,7 +123,7 @@ def grant_to(ask: Vote | Beacon, voter: str, life: int = 0) -> Grant:
     return Grant(ask.term, ask.tenure, ask.round, ask.sent, inc_of(voter, life), is_vote)
 
 
-def state_reply(rid: int, node: str = "b", **changes: object) -> StateReply:
+def state_reply(rid: int, node: str = "b", **changes: Any) -> StateReply:
     """The STATE of a member that remembers."""
     made = StateReply(
         rid=rid,
@@ -136,7 +136,7 @@ def state_reply(rid: int, node: str = "b", **changes: object) -> StateReply:
         wall_ms=WALL_MS,
         remembered_seq=0,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def parts_of(
@@ -177,7 +177,7 @@ def ready(ms: float, raw_ms: float | None = None) -> Instant:
     return at(READY.boot_ns / MS + ms, READY.raw_ns / MS + raw_ms)
 
 
-def hear_all(parts: Parts, now: Instant, **changes: object) -> None:
+def hear_all(parts: Parts, now: Instant, **changes: Any) -> None:
     """Have every peer say HELLO now."""
     for name in parts.roster.peers:
         parts.roster.link_opened(name)

@@ -1,6 +1,7 @@
 """When and how a node stands. Sections in parentheses are those of docs/election.md."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -153,11 +154,11 @@ def test_asking_again_waits_for_a_random_retry() -> None:
     assert TIMING.retry_min_ns / MS <= waited <= TIMING.retry_max_ns / MS
 
 
-def reply(parts: Parts, peer: str, *, ok: bool, **changes: object) -> bool:
+def reply(parts: Parts, peer: str, *, ok: bool, **changes: Any) -> bool:
     """Count the answer of a peer to the pre-vote under way."""
     assert parts.candidacy.pre is not None
     made = PreVoteReply(parts.candidacy.pre.rid, ok, 7, "" if ok else "better", 0)
-    changed = replace(made, **changes)  # type: ignore[arg-type]
+    changed = replace(made, **changes)
     return parts.candidacy.count_pre_vote(peer, changed, ready(50))
 
 
@@ -206,7 +207,7 @@ def test_a_refusal_under_a_promise_says_when_to_ask_again() -> None:
 # --- answering a pre-vote
 
 
-def refusal(parts: Parts, ms: float = 0, **changes: object) -> str:
+def refusal(parts: Parts, ms: float = 0, **changes: Any) -> str:
     """Why b would not get the vote of this node."""
     parts.out.drain()
     hear_all(parts, ready(ms))
@@ -270,7 +271,7 @@ def test_a_standing_promise_refuses_even_its_holders_new_self() -> None:
         {"tenure": tenure("b", life=1)},
     ],
 )
-def test_a_pre_vote_needs_everything_that_a_vote_needs(change: dict[str, object]) -> None:
+def test_a_pre_vote_needs_everything_that_a_vote_needs(change: dict[str, Any]) -> None:
     """Or it would promise what the vote then refuses (The voter's rule)."""
     assert refusal(third(), **change) == "refused"
 

@@ -1,6 +1,7 @@
 """Blank, lost or foreign state. Sections in parentheses are those of docs/election.md."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,7 @@ def accepting() -> Parts:
     return parts
 
 
-def told(parts: Parts, node: str, ms: float = OVER_MS, **changes: object) -> Memory:
+def told(parts: Parts, node: str, ms: float = OVER_MS, **changes: Any) -> Memory:
     """Let a member answer the newest question; what the node believes then."""
     answer = state_reply(parts.formation._rid, node, inc=inc_of(node), **changes)
     parts.formation.answered(node, answer, after(ms))

@@ -1,6 +1,7 @@
 """Leading one tenure. Sections in parentheses are those of docs/election.md."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -291,9 +292,9 @@ def test_the_grace_while_somebody_answers_for_the_vip() -> None:
 # --- re-election in place
 
 
-def reelection(rig: Rig, *, by: str = "b", term: int = 20, **changes: object) -> list[fx.Effect]:
+def reelection(rig: Rig, *, by: str = "b", term: int = 20, **changes: Any) -> list[fx.Effect]:
     """A member stuck in a higher term refuses a beacon."""
-    nack = replace(Nack(term, leading=False, reason="term"), **changes)  # type: ignore[arg-type]
+    nack = replace(Nack(term, leading=False, reason="term"), **changes)
     return rig.hear(by, nack)
 
 
@@ -345,10 +346,10 @@ def test_its_vote_is_asked_for_only_when_durable() -> None:
         ("another list", {"reason": "members"}),
     ],
 )
-def test_a_nack_that_asks_for_nothing_is_ignored(what: str, change: dict[str, object]) -> None:
+def test_a_nack_that_asks_for_nothing_is_ignored(what: str, change: dict[str, Any]) -> None:
     """Reason `members`, or no higher term (The candidate and the leader)."""
     rig = leader()
-    reelection(rig, **change)  # type: ignore[arg-type]
+    reelection(rig, **change)
     assert rig.parts.ledger.term == 8, what
 
 

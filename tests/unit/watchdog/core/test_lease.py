@@ -1,6 +1,7 @@
 """The lease of one tenure. Sections in parentheses are those of docs/election.md."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ MINE = Tenure("a", inc_of("a"), 1)
 
 def lease_of(names: str = "abc", **weights: int) -> tuple[Parts, Lease]:
     """The lease of node a, whose own promise is to it."""
-    changes: dict[str, dict[str, object]] = {n: {"weight": w} for n, w in weights.items()}
+    changes: dict[str, dict[str, Any]] = {n: {"weight": w} for n, w in weights.items()}
     parts = fit_parts(given=settings(names=names, members=members(names, **changes)))
     parts.voter.give(MINE, 0, ready(0))
     return parts, Lease(parts.ctx, MINE)
@@ -37,10 +38,10 @@ def sent_at(lease: Lease, ms: float) -> int:
     return ask.round
 
 
-def grant(number: int, ms: float, voter: str = "b", **changes: object) -> Grant:
+def grant(number: int, ms: float, voter: str = "b", **changes: Any) -> Grant:
     """The answer of a voter to the round sent at `ms`."""
     made = Grant(8, MINE, number, ready(ms), inc_of(voter), is_vote=False)
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def start_of(lease: Lease) -> Instant | None:
@@ -151,7 +152,7 @@ def test_a_grant_that_is_too_late_is_ignored() -> None:
     ],
     ids=["another tenure", "another incarnation of mine", "a dead voter", "unsent", "other sent"],
 )
-def test_a_grant_for_anything_else_is_ignored(change: dict[str, object]) -> None:
+def test_a_grant_for_anything_else_is_ignored(change: dict[str, Any]) -> None:
     """Only grants that name the current tenure and the voter's process count (Messages)."""
     _, lease = lease_of()
     number = sent_at(lease, 0)

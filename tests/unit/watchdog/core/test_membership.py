@@ -1,6 +1,7 @@
 """Who is there, fit, and why not. Sections in parentheses are those of docs/election.md."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_dead_incarnations_remembered_are_bounded() -> None:
     ],
 )
 def test_a_hello_that_does_not_fit_is_refused_with_a_reason(
-    change: dict[str, object], reason: LostReason
+    change: dict[str, Any], reason: LostReason
 ) -> None:
     """It counts for nothing until it fits (Messages)."""
     roster = roster_of()
@@ -141,7 +142,7 @@ def test_a_member_that_said_farewell_is_gone() -> None:
 
 
 @pytest.mark.parametrize("change", [{"eligible": False}, {"quorum_connected": False}])
-def test_nobody_waits_for_a_node_that_cannot_lead(change: dict[str, object]) -> None:
+def test_nobody_waits_for_a_node_that_cannot_lead(change: dict[str, Any]) -> None:
     """Rank counts reachable, eligible, quorum-connected nodes (The candidate and the leader)."""
     assert roster_of(b=hello("b")).is_candidate("b", START)
     assert not roster_of(b=hello("b", **change)).is_candidate("b", START)

@@ -389,6 +389,7 @@ def test_a_reserve_of_another_node_is_kept() -> None:
 def test_what_is_remembered_of_dead_processes_is_bounded() -> None:
     """Sixteen newest incarnations of each node (The voter's rule)."""
     voter = voter_of()
+    dead = tenure("b")
     for life in range(1, 3 * INCARNATIONS_MAX):
         dead = Tenure("b", life.to_bytes(16, "big"), 1)
         voter.release(Release(dead, 0, None, gone=False), READY)

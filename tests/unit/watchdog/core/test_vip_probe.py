@@ -1,5 +1,7 @@
 """Does anybody answer for the VIP? Sections in parentheses are those of docs/election.md."""
 
+from typing import Any
+
 from tests.unit.watchdog.core.support import READY, TIMING, fit_parts, members, ready, settings
 from watchdog.core.effects import ProbeVip
 from watchdog.core.parts import Parts
@@ -9,7 +11,7 @@ from watchdog.instant import MS
 PROBE_MS = TIMING.probe_ns // MS
 
 
-def parts_with_vip(**changes: object) -> Parts:
+def parts_with_vip(**changes: Any) -> Parts:
     """Node a with a VIP; nobody probed yet."""
     return fit_parts(given=settings(has_vip=True, **changes))
 
