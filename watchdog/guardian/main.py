@@ -26,6 +26,7 @@ from watchdog.guardian import (
     processes,
     scheduling,
     supervisor,
+    vip,
 )
 from watchdog.guardian.deadline import Deadline
 from watchdog.guardian.log import Log
@@ -144,6 +145,7 @@ def _run(the_plan: plan.Plan, log: Log, plan_fd: int, node_command: Sequence[str
     why = scheduling.lock_memory()
     if why:
         log.warning("memory_not_locked", why=why)
+    _check_capabilities(the_plan)
     guardian = Guardian(the_plan, log)
     guardian.machine.clean()
     if guardian.machine.needs_subreaper:
@@ -166,6 +168,16 @@ def _run(the_plan: plan.Plan, log: Log, plan_fd: int, node_command: Sequence[str
     code = _turn(guardian, Deadline(the_plan.policy, record, clock.now()), means, log)
     os.close(lock)
     return code
+
+
+def _check_capabilities(the_plan: plan.Plan) -> None:
+    missing = vip.missing_capabilities() if the_plan.vips else []
+    if missing:
+        raise StartError(
+            f"a [vip] table needs {' and '.join(missing)}: run it as root or grant them "
+            f"(systemd: AmbientCapabilities=), or leave [vip] out and move the address by a hook "
+            f"(docs/hooks.md)"
+        )
 
 
 def _keep_descriptors() -> None:

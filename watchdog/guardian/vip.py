@@ -9,12 +9,14 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from typing import Final
 
 from watchdog.guardian.link import Link
 from watchdog.guardian.netlink import Address, Netlink
 from watchdog.guardian.plan import Vip
 
-_GONE = (errno.EADDRNOTAVAIL, errno.ENODEV)
+_GONE: Final = (errno.EADDRNOTAVAIL, errno.ENODEV)
+_NEEDED: Final = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13}
 
 
 class Vips:
@@ -136,6 +138,14 @@ class Vips:
         if link:
             self._forget(link.fd)
             link.close()
+
+
+def missing_capabilities() -> list[str]:
+    """Which of the capabilities that VIPs need this process does not have."""
+    with open("/proc/self/status") as file:
+        line = next(line for line in file if line.startswith("CapEff:"))
+    held = int(line.split()[1], 16)
+    return [name for name, bit in _NEEDED.items() if not held >> bit & 1]
 
 
 def _packed(vip: Vip) -> bytes:

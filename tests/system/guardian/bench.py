@@ -147,6 +147,7 @@ class Bench:
         self.folder = folder
         self.log = folder / "log"
         self.hides_cgroups = False
+        self.unprivileged = False
         self.process: subprocess.Popen[bytes] | None = None
         self.key = folder / "authkey"
         self.key.write_bytes(b"k" * 32)
@@ -215,6 +216,7 @@ class Bench:
         # `ip netns exec` mounts a /sys without cgroups, nsenter keeps the machine's.
         into = ["nsenter", f"--net=/run/netns/{self.inside}"]
         into = ["ip", "netns", "exec", self.inside] if self.hides_cgroups else into
+        into += ["setpriv", "--bounding-set=-all"] if self.unprivileged else []
         words = [
             *into, sys.executable, "-I", str(HERE / "launcher.py"),
             str(file), str(HERE / "relay.py"), str(self.folder / "relay"),

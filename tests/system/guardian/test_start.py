@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.system.guardian.bench import VIP, VIP6, Bench, ip, is_alive, wait_for
 from tests.system.guardian.test_hooks import TIMING, hook
 from watchdog.guardian_protocol import HookEnded
@@ -93,6 +95,29 @@ def test_a_class_that_is_not_permitted_is_refused_with_the_ways_out(bench: Bench
     assert done.returncode == 2, done.stderr
     assert "CAP_SYS_NICE" in done.stderr
     assert "cluster.scheduling" in done.stderr
+
+
+@pytest.mark.parametrize("missing", ["net_admin", "net_raw"])
+def test_vips_without_the_right_to_move_them_are_refused(bench: Bench, missing: str) -> None:
+    """At the start, not at the first failover."""
+    words = ["setpriv", f"--bounding-set=-{missing}", sys.executable, "-I"]
+    launcher = Path(__file__).with_name("launcher.py")
+    done = subprocess.run(
+        [*words, launcher, bench.write_plan(), "relay", "socket"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert f"CAP_{missing.upper()}" in done.stderr
+    assert "leave [vip] out" in done.stderr
+
+
+def test_a_witness_needs_no_privileges(bench: Bench) -> None:
+    """Neither VIP nor hook nor real-time class: any user may vote."""
+    bench.unprivileged = True
+    bench.start(vips=[], witness=True)
+    node = bench.node()
+    assert node.greet().off_clean
+    assert bench.stop() == 0
 
 
 def test_with_rt_the_node_runs_below_the_guardian_and_hooks_run_as_everybody(bench: Bench) -> None:
