@@ -52,6 +52,9 @@ class Shape:
     authkey: Path | None = None
     options: str = ""
     """More lines of [cluster]."""
+    scheduling: str = "nice"
+    first: str = ""
+    """Who has the highest priority."""
 
 
 class Yard:
@@ -79,14 +82,14 @@ class Yard:
     def write(self, name: str, shape: Shape | None = None) -> Path:
         """Write its configuration; it is complete and valid unless the shape says otherwise."""
         made = shape or self.shape
-        nodes = [f'{n} = {{ address = "{self.lab.places[n].address}" }}' for n in made.members]
+        nodes = [self._row(n, made) for n in made.members]
         vip = f'[vip.db]\naddress = "{VIP}/24"\ninterface = "{INTERFACE}"' if made.vip else ""
         lines = [
             "[cluster]",
             f'name = "{made.cluster}"',
             f'authkey_file = "{made.authkey or self.authkey}"',
             f'timing = "{made.timing}"',
-            'scheduling = "nice"',
+            f'scheduling = "{made.scheduling}"',
             f'data_dir = "{self.home(name) / "data"}"',
             f'run_dir = "{self.home(name) / "run"}"',
             made.options,
@@ -98,6 +101,11 @@ class Yard:
         file = self.home(name) / "quorumdog.conf"
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return file
+
+    def _row(self, name: str, shape: Shape) -> str:
+        priority = 9 if name == shape.first else 1
+        address = self.lab.places[name].address
+        return f'{name} = {{ address = "{address}", priority = {priority} }}'
 
     def log(self, name: str) -> str:
         """Everything that its daemon has said."""
@@ -113,6 +121,7 @@ class Yard:
 
     def start(self, name: str, *words: str, shape: Shape | None = None) -> Running:
         """Start its daemon, with its file written anew."""
+        assert name not in self._running, f"{name} runs already"
         self.write(name, shape)
         run = self.command(name, "run", "--node", name, *words)
         self._running[name] = Running(run, self.home(name) / "log", {})
@@ -134,6 +143,10 @@ class Yard:
         """Ask it to stop; its exit code, or None when it had to be killed."""
         running = self._running.pop(name)
         return None if stop_all([running], STOP_S) else running.exit_code
+
+    def is_running(self, name: str) -> bool:
+        """Whether it was started and not stopped."""
+        return name in self._running
 
     def refused(self, name: str, *words: str, shape: Shape | None = None) -> tuple[int, str]:
         """Start a daemon that must not run: its exit code and all that it said."""
