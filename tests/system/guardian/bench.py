@@ -41,8 +41,8 @@ VIP: Final = "10.77.0.100"
 VIP6: Final = "fd77::100"
 WILL_PORT: Final = 9777
 PATIENCE_S: Final = 5.0
-SOFT_MS: Final = 400
-HARD_MS: Final = 900
+SOFT_MS: Final = 800
+HARD_MS: Final = 1400
 Packet = TypeVar("Packet")
 
 
@@ -53,7 +53,7 @@ def ip(*words: str, check: bool = True) -> str:
     return done.stdout
 
 
-def wait_for(what: str, fact: Any, patience_s: float = PATIENCE_S) -> None:  # noqa: ANN401
+def wait_for(what: str, fact: Any, patience_s: float = PATIENCE_S) -> None:
     """Wait until fact() is true."""
     end = time.monotonic() + patience_s
     while not fact():
@@ -186,7 +186,7 @@ class Bench:
             )
             left.rmdir()
 
-    def plan(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    def plan(self, **changes: Any) -> dict[str, Any]:
         """Return a plan of one node; `changes` replace whole keys."""
         vips = [(VIP, 24, 4), (VIP6, 64, 6)]
         plan: dict[str, Any] = {
@@ -204,13 +204,13 @@ class Bench:
         }  # fmt: skip
         return plan | changes
 
-    def write_plan(self, **changes: Any) -> Path:  # noqa: ANN401
+    def write_plan(self, **changes: Any) -> Path:
         """Write the plan to a file."""
         file = self.folder / "plan.json"
         file.write_text(json.dumps(self.plan(**changes)))
         return file
 
-    def start(self, **changes: Any) -> None:  # noqa: ANN401
+    def start(self, **changes: Any) -> None:
         """Start the guardian."""
         file = self.write_plan(**changes)
         # `ip netns exec` mounts a /sys without cgroups, nsenter keeps the machine's.

@@ -77,7 +77,7 @@ def test_an_interface_that_goes_away_takes_the_node_off(bench: Bench) -> None:
     node.greet()
     node.escalate(epoch=1)
     ip("-n", bench.inside, "link", "del", "v0")
-    for _ in range(60):
+    for _ in range(100):
         if not node.extend(epoch=1):
             break
         time.sleep(0.05)
