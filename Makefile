@@ -68,7 +68,7 @@ system: $(STAMP) ## real processes in network namespaces (as root)
 
 bench: $(STAMP) ## the figures of the README, measured on this machine (as root)
 	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network)
-	$(PY) -m bench.failover $(ARGS)
+	$(PY) -m bench $(ARGS)
 
 install: $(STAMP) ## install or upgrade (as root); DESTDIR=/stage only writes below it
 	@DESTDIR=$(DESTDIR) sh packaging/install.sh $(PYTHON) $(VENV)
