@@ -119,10 +119,14 @@ class Candidacy:
 
         It costs a fresh cluster nothing when that node is fit, and a moment when it is not.
         """
-        ctx, me = self._ctx, self._ctx.roster.me
-        peers = (peer.member for peer in ctx.roster.peers.values() if not peer.member.witness)
-        if any((m.priority, -m.order) > (me.priority, -me.order) for m in peers):
-            self._retry_ns = now.boot_ns + ctx.timing.beacon_ns + ctx.timing.window_ns
+        timing, me = self._ctx.timing, self._ctx.roster.me
+        members = (peer.member for peer in self._ctx.roster.peers.values())
+        better = sum(
+            not m.witness and (m.priority, -m.order) > (me.priority, -me.order) for m in members
+        )
+        if better:
+            delay_ns = timing.beacon_ns + timing.window_ns + (better - 1) * timing.slot_ns
+            self._retry_ns = now.boot_ns + delay_ns + self._jitter_ns
 
     # --- pre-vote
 
@@ -219,7 +223,7 @@ class Candidacy:
 
     def _open(self, ballot: Ballot, now: Instant) -> None:
         ballot.round_ns = now.boot_ns
-        ask: OpenRound = ballot.lease.open_round()
+        ask: OpenRound = ballot.lease.open_round(now)
         self._ctx.out.put(ask)
 
     def round_opened(self, no: int, round_no: int, now: Instant) -> bool:

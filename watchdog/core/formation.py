@@ -49,6 +49,7 @@ class Formation:
         self._is_counted = False
         self._asked_ns = now.boot_ns
         self._loaded_seq = ctx.ledger.seq
+        self._began_intact = not amnesiac
         self._floor = ctx.ledger.term
         ctx.voter.is_amnesiac = self.memory is not Memory.INTACT
         if amnesiac:
@@ -153,7 +154,7 @@ class Formation:
         ctx = self._ctx
         if reply.rid != self._rid or not self._is_asked:
             return
-        rolled_back = reply.remembered_seq > self._loaded_seq
+        rolled_back = self._began_intact and reply.remembered_seq > self._loaded_seq
         ctx.ledger.raise_seq(reply.remembered_seq)
         if self.memory is Memory.INTACT:
             if rolled_back:
@@ -187,7 +188,8 @@ class Formation:
             return
         self._answers.pop(peer, None)
         self._strangers.add(peer)
-        text = f"{peer} has other members or weights in its state; this node waits until they agree"
+        others = ", ".join(sorted(self._strangers))
+        text = f"other members or weights in the state of {others}; this node waits for agreement"
         self._ctx.out.alarm(OTHER_LIST, text)
 
     def _compare_clocks(self, peer: str, reply: StateReply, now: Instant) -> None:

@@ -51,9 +51,21 @@ class Guard:
         self._n += 1
         return self._n
 
-    def escalate(self, no: int, epoch: int, at: LeaseRound, bounds_ms: tuple[int, int]) -> Escalate:
+    def asked(self, now: Instant) -> None:
+        """Something was asked of the guardian; one that is stopped never answers."""
+        if self._unanswered_since is None:
+            self._unanswered_since = now
+
+    def answered(self) -> None:
+        """The guardian said anything at all: it runs."""
+        self._unanswered_since = None
+
+    def escalate(
+        self, no: int, epoch: int, at: LeaseRound, bounds_ms: tuple[int, int], now: Instant
+    ) -> Escalate:
         """Ask to go on; from here on this node counts as not off. `bounds_ms`: (soft, hard)."""
         assert self.is_off, "escalation of a node that is not off"
+        self.asked(now)
         self._escalate_n = n = self.next_n()
         self.is_off = self._is_leaving = False
         self.off_failed = ""
@@ -61,26 +73,21 @@ class Guard:
 
     def extend(self, no: int, epoch: int, at: LeaseRound, now: Instant) -> Extend:
         """Ask for a later deadline."""
-        if self._unanswered_since is None:
-            self._unanswered_since = now
+        self.asked(now)
         return Extend(self.next_n(), no, epoch, at.round, at.s)
 
-    def deescalate(self, why: str) -> Deescalate:
+    def deescalate(self, why: str, now: Instant) -> Deescalate:
         """Ask to go off."""
+        self.asked(now)
         self.is_on = False
         self._is_leaving = True
         return Deescalate(self.next_n(), why)
-
-    def extended(self) -> None:
-        """An EXTEND was answered: the guardian runs."""
-        self._unanswered_since = None
 
     def escalated(self, n: int) -> bool:
         """ESCALATE(n) succeeded; False when it is not the latest, or was called off meanwhile."""
         if n != self._escalate_n or self.is_off or self._is_leaving:
             return False
         self.is_on = True
-        self._unanswered_since = None
         return True
 
     def is_latest_escalation(self, n: int) -> bool:
@@ -93,7 +100,6 @@ class Guard:
             return False
         self.is_off, self.is_on = True, False
         self.off_failed = ""
-        self._unanswered_since = None
         return True
 
     def failed_to_go_off(self, n: int, why: str) -> bool:
@@ -105,10 +111,5 @@ class Guard:
         return True
 
     def unanswered_ns(self, now: Instant) -> int:
-        """How long the oldest unanswered EXTEND has waited; 0 when none does."""
+        """How long the guardian has owed its oldest answer; 0 when it owes none."""
         return elapsed_hi(now, self._unanswered_since) if self._unanswered_since else 0
-
-    @property
-    def unanswered_since(self) -> Instant | None:
-        """The instant of the oldest unanswered EXTEND."""
-        return self._unanswered_since

@@ -69,12 +69,14 @@ class Leadership:
     def beacon(self, now: Instant) -> None:
         """Start the next round."""
         self._beacon_ns = now.boot_ns
-        self._ctx.out.put(self.lease.open_round())
+        self._ctx.out.put(self.lease.open_round(now))
 
     def tick(self, now: Instant) -> None:
         """A round every beacon interval; a guardian that answers slowly delays, never doubles."""
         if self.phase is Phase.RESIGNING:
             return
+        if self.phase is Phase.ESCALATED:
+            self._probe.look_again(now)
         is_due = now.boot_ns - self._beacon_ns >= self._ctx.timing.beacon_ns
         if is_due and not self.lease.is_opening:
             self.beacon(now)
@@ -144,7 +146,7 @@ class Leadership:
         self.phase = Phase.ESCALATING
         self._extended_to = start
         bounds_ms = (timing.soft_ns // MS, timing.hard_ms)
-        ctx.out.put(ctx.guard.escalate(self.tenure.no, self.epoch, start, bounds_ms))
+        ctx.out.put(ctx.guard.escalate(self.tenure.no, self.epoch, start, bounds_ms, now))
 
     def escalated(self, now: Instant) -> None:
         """The guardian has the VIPs up: from here on the lease is extended."""

@@ -32,8 +32,9 @@ class Lease:
         self._newest: LeaseRound | None = None
         self._grants: dict[str, LeaseRound] = {}
 
-    def open_round(self) -> OpenRound:
+    def open_round(self, now: Instant) -> OpenRound:
         """Start a round: nothing is sent before the guardian has opened it."""
+        self._ctx.guard.asked(now)
         self._last_round += 1
         self._opening = self._last_round
         return OpenRound(self.tenure.no, self._last_round)

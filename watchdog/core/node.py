@@ -10,8 +10,9 @@ import random
 from typing import assert_never
 
 from watchdog.core import invariants
+from watchdog.core.answers import GUARDIAN_SILENT, Answers
 from watchdog.core.conversation import Conversation
-from watchdog.core.effects import BLOCKED, ArmWill, Effect, Exit, HardState, StateChanged
+from watchdog.core.effects import Effect, HardState, StateChanged
 from watchdog.core.events import (
     CommandReceived,
     Escalated,
@@ -39,7 +40,7 @@ from watchdog.core.greeting import Greeting
 from watchdog.core.leading import Phase
 from watchdog.core.messages import GONE_NO, Release, Tenure
 from watchdog.core.orders import Orders
-from watchdog.core.parts import OFF_FAILED, Parts
+from watchdog.core.parts import Parts
 from watchdog.core.report import Report, report
 from watchdog.core.settings import Settings
 from watchdog.core.states import HOPS_MAX, Facts, State, Trigger, next_trigger
@@ -67,14 +68,13 @@ class Node:
         self._parts.assemble(amnesiac=amnesiac, now=now, wall_ms=wall_ms)
         self._orders = Orders(self._parts)
         self._conversation = Conversation(self._parts, self._orders)
+        self._answers = Answers(self._parts)
         self._greeting = Greeting(self._parts)
         self._uplink = Uplink(settings.timing)
         self._invariants = invariants.Invariants(self._parts)
         self._now = now
         self._was_connected = False
         self._was_amnesiac = amnesiac
-        self._is_armed = False
-        self._has_exited = False
 
     # --- the one entry
 
@@ -118,14 +118,19 @@ class Node:
         self._check_office(now)
 
     def _check_office(self, now: Instant) -> None:
-        office = self._parts.office
-        if office is None or office.phase is Phase.RESIGNING:
+        parts, office = self._parts, self._parts.office
+        if office is None:
+            return
+        if office.phase is Phase.RESIGNING:
+            if parts.guard.unanswered_ns(now) >= parts.ctx.timing.hard_ns:
+                parts.out.alarm(GUARDIAN_SILENT, "the guardian does not answer; is it stopped?")
+                parts.end_without_release(now)
             return
         fault = office.fault(now)
         if fault == "guardian_silent":
-            self._parts.resign(fault, now, releases=False)
+            parts.resign(fault, now, releases=False)
         elif fault:
-            self._parts.resign(fault, now)
+            parts.resign(fault, now)
 
     def _jumped(self, now: Instant) -> None:
         """The machine was suspended: give up, and vote for nobody before a new sit-out."""
@@ -144,32 +149,24 @@ class Node:
                 self._conversation.hear(event.peer, event.inc, event.message, now)
             case Ticked():
                 pass
-            case RoundOpened():
-                self._round_opened(event, now)
-            case Extended():
-                parts.guard.extended()
+            case (
+                GuardianReady()
+                | GuardianLost()
+                | RoundOpened()
+                | Extended()
+                | Escalated()
+                | Off()
+                | OffFailed()
+                | HookEnded()
+                | ProbeFinished()
+                | ReadyChecked()
+            ):
+                self._answers.take(event, now)
             case Saved():
                 self._saved(event, now)
             case SaveFailed():
                 parts.ledger.save_failed(event.ticket, now)
                 parts.out.alarm("STORAGE_BAD", f"the state could not be written: {event.why}")
-            case Escalated():
-                if parts.guard.escalated(event.n) and parts.office is not None:
-                    parts.office.escalated(now)
-            case Off():
-                self._went_off(event, now)
-            case OffFailed():
-                self._off_failed(event, now)
-            case HookEnded():
-                self._hook_ended(event, now)
-            case ProbeFinished():
-                self._probe_finished(event, now)
-            case ReadyChecked():
-                parts.handing.ready_checked(event.rid, "" if event.ok else event.reason, now)
-            case GuardianReady():
-                self._guardian_ready(event)
-            case GuardianLost():
-                self._guardian_lost(now)
             case LinkOpened():
                 parts.roster.link_opened(event.peer)
                 self._greeting.greet(event.peer, now)
@@ -185,13 +182,6 @@ class Node:
             case _:
                 assert_never(event)
 
-    def _round_opened(self, event: RoundOpened, now: Instant) -> None:
-        parts = self._parts
-        if parts.office is not None:
-            parts.office.round_opened(event.no, event.round, now)
-        elif parts.candidacy.round_opened(event.no, event.round, now):
-            parts.win(now)
-
     def _saved(self, event: Saved, now: Instant) -> None:
         parts = self._parts
         parts.ledger.saved(event.ticket)
@@ -199,69 +189,6 @@ class Node:
         parts.candidacy.vote_is_durable(now)
         if parts.office is not None:
             parts.office.vote_is_durable(now)
-
-    def _went_off(self, event: Off, now: Instant) -> None:
-        parts, office = self._parts, self._parts.office
-        if not parts.guard.went_off(event.n):
-            return
-        parts.out.clear_alarm(OFF_FAILED)
-        if office is None:
-            return
-        if office.phase is Phase.RESIGNING:
-            parts.end_tenure(now)
-        elif office.phase is Phase.ESCALATING:
-            office.refused()
-        elif office.phase is Phase.ESCALATED:
-            parts.resign("guardian_went_off", now)
-
-    def _off_failed(self, event: OffFailed, now: Instant) -> None:
-        parts = self._parts
-        if not parts.guard.failed_to_go_off(event.n, event.why):
-            return
-        parts.out.alarm(OFF_FAILED, f"this node cannot go off: {event.why}")
-        if parts.office is not None:
-            parts.end_without_release(now)
-
-    def _hook_ended(self, event: HookEnded, now: Instant) -> None:
-        parts = self._parts
-        parts.out.note("hook_ended", hook="escalation", ok=event.ok, detail=event.detail)
-        if event.ok or parts.office is None or not parts.guard.is_latest_escalation(event.n):
-            return
-        if parts.office.phase is not Phase.RESIGNING:
-            parts.out.alarm("HOOK_FAILED", f"the escalation hook failed: {event.detail}")
-            parts.fitness.punish(now)
-            parts.resign("hook_failed", now)
-
-    def _probe_finished(self, event: ProbeFinished, now: Instant) -> None:
-        parts = self._parts
-        leads = parts.office is not None
-        again = parts.probe.finished(
-            event.rid, answered=event.answered, detail=event.detail, leads=leads
-        )
-        if parts.office is None or not again:
-            return
-        if parts.probe.is_lost() and parts.office.phase is Phase.ELECTED:
-            parts.fitness.punish(now)
-            parts.resign("vip_conflict", now)
-        else:
-            parts.office.act_on_lease(now)
-
-    def _guardian_ready(self, event: GuardianReady) -> None:
-        parts = self._parts
-        parts.guard.welcomed(event.last_epoch, off_clean=event.off_clean)
-        if parts.ledger.term < event.last_epoch and not parts.voter.is_amnesiac:
-            parts.ledger.adopt(event.last_epoch, BLOCKED)
-        if not self._is_armed:
-            self._is_armed = True
-            parts.out.put(ArmWill())
-
-    def _guardian_lost(self, now: Instant) -> None:
-        parts = self._parts
-        parts.out.alarm("GUARDIAN_LOST", "the guardian is gone; this process ends")
-        parts.candidacy.abandon(now)
-        parts.resign("guardian_lost", now, releases=False)
-        parts.guard.lost()
-        self._exit(1, "the guardian is gone")
 
     def _lifecheck_reported(self, event: LifecheckReported, now: Instant) -> None:
         parts = self._parts
@@ -331,21 +258,16 @@ class Node:
 
     def _exit_if_done(self, now: Instant) -> None:
         parts = self._parts
-        if parts.office is not None or self._has_exited:
+        if parts.office is not None or parts.has_exited:
             return
         if parts.fitness.is_stopping:
             if parts.guard.is_off:
                 gone = Tenure(parts.ctx.me, parts.ctx.inc, GONE_NO)
                 release = Release(gone, parts.ledger.term, None, gone=True)
                 parts.ctx.broadcast(release, now)
-            self._exit(0 if parts.guard.is_off else 1, "stopped")
+            parts.exit(0 if parts.guard.is_off else 1, "stopped")
         elif parts.ledger.is_lost(now):
-            self._exit(1, "the state cannot be written")
-
-    def _exit(self, code: int, why: str) -> None:
-        if not self._has_exited:
-            self._has_exited = True
-            self._parts.out.put(Exit(code, why))
+            parts.exit(1, "the state cannot be written")
 
     # --- settle: the state follows from the facts
 
@@ -412,7 +334,10 @@ class Node:
         ]
         if parts.office is not None and parts.office.phase is not Phase.RESIGNING:
             ends.append(parts.office.next_ns(now))
-        elif parts.office is None and parts.state.now is State.STANDBY:
+        elif parts.office is not None:
+            silent_ns = parts.guard.unanswered_ns(now)
+            ends.append(now.boot_ns + parts.ctx.timing.hard_ns - silent_ns if silent_ns else None)
+        elif parts.state.now is State.STANDBY:
             ends.append(parts.candidacy.next_ns(now))
         if parts.voter.promise is not None:
             ends.append(now.boot_ns + parts.voter.promise_left_ns(now))

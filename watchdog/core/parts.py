@@ -8,7 +8,7 @@ world and of time) and `conversation` (messages of peers).
 import random
 
 from watchdog.core.candidacy import Candidacy
-from watchdog.core.effects import HardState
+from watchdog.core.effects import Exit, HardState
 from watchdog.core.fitness import Fitness
 from watchdog.core.formation import Formation
 from watchdog.core.guard import Guard
@@ -36,6 +36,7 @@ class Parts:
     ) -> None:
         self.state = NodeState()
         self.office: Leadership | None = None
+        self.has_exited = False
         self._settings = settings
         self._loaded = loaded
         self._rng = rng
@@ -115,6 +116,12 @@ class Parts:
         self.verdicts.promise_ended(holder, now)
         if was_on:
             self.probe.holder_released()
+
+    def exit(self, code: int, why: str) -> None:
+        """End the node process; said once."""
+        if not self.has_exited:
+            self.has_exited = True
+            self.out.put(Exit(code, why))
 
     def coordinator(self) -> str | None:
         """Who leads, as far as this node knows."""

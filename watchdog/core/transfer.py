@@ -166,7 +166,7 @@ class Handing:
         self._fitness.stand_down(now)
         self._ctx.out.note("resigns", term=office.term, reason=reason, successor=successor)
         if not self._ctx.guard.is_off:
-            self._ctx.out.put(self._ctx.guard.deescalate(reason))
+            self._ctx.out.put(self._ctx.guard.deescalate(reason, now))
 
     def release(self, office: Leadership, now: Instant) -> None:
         """The node is off and the tenure dead: say so, three times."""

@@ -14,6 +14,8 @@ from watchdog.instant import MS, SECOND, Instant
 LONG_PROBE_NS: Final = 1 * SECOND
 LONG_PROBES: Final = 2
 """So many long probes that are still answered make an elected node resign."""
+AGAIN_NS: Final = 2 * SECOND
+"""A leader that is on and has alarmed looks again so often, to know when it is over."""
 CONFLICT: Final = "VIP_CONFLICT"
 
 
@@ -63,6 +65,12 @@ class VipProbe:
         if self._ctx.settings.has_vip:
             self._is_follow_up = True
             self._start(self._ctx.timing.probe_ns, now)
+
+    def look_again(self, now: Instant) -> None:
+        """While this leader's alarm of a conflict stands: is it over?"""
+        is_due = self._running is None and now.boot_ns >= self._due_ns + AGAIN_NS
+        if is_due and CONFLICT in self._ctx.out.alarms:
+            self.follow_up(now)
 
     def finished(self, rid: int, *, answered: bool, detail: str, leads: bool = True) -> bool:
         """Take in a result; True when the escalation may be looked at again.
