@@ -7,7 +7,7 @@ nobody (docs/election.md, "The voter's rule").
 
 from typing import assert_never
 
-from watchdog.core.leading import Phase
+from watchdog.core.leading import Leadership, Phase
 from watchdog.core.messages import (
     GONE_NO,
     Beacon,
@@ -100,8 +100,11 @@ class Conversation:
 
     def _hello(self, peer: str, hello: Hello, now: Instant) -> None:
         roster = self._ctx.roster
+        before = roster.peers[peer].hello
         if not roster.hello_received(peer, hello, now):
             return
+        if hello.alarms and (before is None or before.alarms != hello.alarms):
+            self._ctx.out.note("peer_alarms", peer=peer, alarms=",".join(hello.alarms))
         if not hello.eligible:
             self._ctx.voter.end_reserve_of(peer)
 
@@ -197,16 +200,23 @@ class Conversation:
             return
         if nack.reason == "promise":
             self._hand_to_covered(now)
+        elif nack.leading and nack.term > self._least_met(office, nack):
+            self._met_by_nack(peer, nack, now)
         elif nack.term > office.term and nack.term != office.pending_term():
-            if nack.leading:
-                self._alarm_if_split(peer, nack)
-                parts.resign("met_higher_leader", now)
-            else:
-                office.reelect(nack, now)
+            office.reelect(nack, now)
 
-    def _alarm_if_split(self, peer: str, nack: Nack) -> None:
-        if nack.reason == SPLIT_BRAIN:
-            self._ctx.out.alarm(SPLIT_BRAIN, f"{peer} leads too: both give up")
+    @staticmethod
+    def _least_met(office: Leadership, nack: Nack) -> int:
+        # SPLIT_BRAIN answers a beacon of this tenure, which may have been re-elected since.
+        return office.epoch if nack.reason == SPLIT_BRAIN else office.term
+
+    def _met_by_nack(self, peer: str, nack: Nack, now: Instant) -> None:
+        """Another leader answers while this lease is live: it has to hear of that, once."""
+        self._ctx.out.alarm(SPLIT_BRAIN, f"{peer} leads too, from term {nack.term}: both give up")
+        if nack.reason != SPLIT_BRAIN:
+            answer = Nack(nack.term + 1, leading=True, reason=SPLIT_BRAIN)
+            self._ctx.send(peer, answer, now)
+        self._parts.resign("split_brain", now)
 
     def _hand_to_covered(self, now: Instant) -> None:
         parts, office = self._parts, self._parts.office

@@ -5,7 +5,7 @@ from typing import Any
 from tests.unit.watchdog.core.support import READY, TIMING, fit_parts, members, ready, settings
 from watchdog.core.effects import ProbeVip
 from watchdog.core.parts import Parts
-from watchdog.core.vip_probe import CONFLICT, LONG_PROBE_NS
+from watchdog.core.vip_probe import AGAIN_NS, CONFLICT, LONG_PROBE_NS
 from watchdog.instant import MS
 
 PROBE_MS = TIMING.probe_ns // MS
@@ -153,4 +153,21 @@ def test_the_alarm_of_a_conflict_is_the_leaders() -> None:
     parts.probe.finished(1, answered=True, detail="02:00")
     assert CONFLICT in parts.out.alarms
     parts.probe.somebody_leads()
+    assert CONFLICT not in parts.out.alarms
+
+
+def test_a_leader_with_a_conflict_looks_again_until_it_is_over() -> None:
+    """An alarm about what is over would stay for ever (What stays impossible)."""
+    parts = parts_with_vip()
+    parts.probe.holder_released()
+    parts.probe.look_again(READY)
+    assert probes(parts) == [], "nothing to look at without an alarm"
+    parts.probe.follow_up(READY)
+    assert not parts.probe.finished(1, answered=True, detail="02:00")
+    assert len(probes(parts)) == 1
+    late = ready(2 * (AGAIN_NS + LONG_PROBE_NS) / MS)
+    parts.probe.look_again(late)
+    parts.probe.look_again(late)
+    assert len(probes(parts)) == 1
+    assert not parts.probe.finished(2, answered=False, detail="")
     assert CONFLICT not in parts.out.alarms
