@@ -17,7 +17,7 @@ from tests.simulation.world import World, liveness_bound
 from watchdog import guardian_protocol as protocol
 from watchdog.core import events
 from watchdog.core.events import Command
-from watchdog.core.messages import Grant
+from watchdog.core.messages import Grant, Release, Tenure, Vote
 from watchdog.instant import MS, SECOND
 
 Story = Callable[[World], None]
@@ -87,6 +87,53 @@ def stale_off(world: World) -> None:
     world.advance(20 * MS)
     process.post(events.CommandReceived(2, Command.SWITCHOVER))
     world.advance(SECOND)
+
+
+def vote_asked_too_late(world: World) -> None:
+    """A VOTE was under way for so long that its receivers follow somebody else by now."""
+    holder = led(world)
+    world.advance(SECOND)
+    candidate, voter = others_than(world, holder)
+    asking, asked = candidate.node, voter.node
+    assert asking is not None
+    assert asked is not None
+    vote = Vote(
+        term=max(m.durable.term for m in world.voters if m.durable) + 1,
+        tenure=Tenure(candidate.name, asking.inc, 1000),
+        round=1,
+        sent=candidate.clock.read(world.heap.now),
+        hard_ms=world.mix.timing.hard_ms,
+        digest=asking.settings.digest,
+    )
+    asked.post(events.MessageReceived(candidate.name, asking.inc, vote))
+    world.advance(SECOND)
+
+
+def old_release(world: World) -> None:
+    """A copy of the RELEASE of an older tenure comes late, when its node leads again, cut off."""
+    releases: list[Release] = []
+    world.stage.watch.sent.setdefault(Release, []).append(
+        lambda process, _, release: releases.append(release)
+    )
+    holder = led(world)
+    for other in others_than(world, holder):
+        other.set_health(healthy=False)
+    world.advance(SECOND)
+    holder.set_health(healthy=False)
+    world.advance(500 * MS)
+    holder.set_health(healthy=True)
+    assert led(world) is holder
+    assert releases
+    for other in others_than(world, holder):
+        other.set_health(healthy=True)
+    world.advance(3 * SECOND)
+    old, node = releases[0], holder.node
+    assert node is not None
+    world.network.isolate(holder.index)
+    for other in others_than(world, holder):
+        if other.node is not None:
+            other.node.post(events.MessageReceived(holder.name, node.inc, old))
+    world.advance(2 * SECOND)
 
 
 def grants_to_an_older_incarnation(world: World) -> None:
@@ -259,6 +306,8 @@ def switchover_moves_it(world: World) -> None:
 STORIES: Final[dict[str, tuple[Story, str, str]]] = {
     "unopened rounds": (unopened_rounds, "default", "3"),
     "stale off": (stale_off, "default", "3"),
+    "a vote asked too late": (vote_asked_too_late, "default", "3"),
+    "an old release": (old_release, "default", "3"),
     "grants to an older incarnation": (grants_to_an_older_incarnation, "default", "3"),
     "trouble keeps the promise": (trouble_keeps_the_promise, "wan", "3"),
     "edit met by an old member": (edit_met_by_an_old_member, "default", "3"),

@@ -20,13 +20,13 @@ class Heap:
         self._order = 0
         self._entries: list[tuple[int, int, Action, tuple[Any, ...]]] = []
 
-    def at(self, when: int, action: Action, *args: Any) -> None:  # noqa: ANN401 passed through
+    def at(self, when: int, action: Action, *args: Any) -> None:
         """Have `action` done at true time `when` (now, if that is past)."""
         self._order += 1
         now = self.now
         heapq.heappush(self._entries, (max(when, now), self._order, action, args))
 
-    def after(self, delay: int, action: Action, *args: Any) -> None:  # noqa: ANN401 as `at`
+    def after(self, delay: int, action: Action, *args: Any) -> None:
         """Have `action` done `delay` ns from now."""
         self._order += 1
         now = self.now

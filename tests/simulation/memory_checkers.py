@@ -70,7 +70,7 @@ class MembersAgree:
 
     def saw_grant(self, process: NodeProcess, _: str, grant: Grant) -> None:
         """A voter promises."""
-        if self._digests.get(grant.tenure) != process.settings.digest:
+        if self._digests.get(grant.tenure, process.settings.digest) != process.settings.digest:
             text = f"{process.name} grants {grant.tenure.node} under another list of members"
             raise Violation("members agree", text)
 

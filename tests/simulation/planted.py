@@ -5,7 +5,6 @@ out again; the product has no switch for any of them.  Most are caught by the or
 a few seeds; those that terms, order or a second line of defence hide have a directed scenario.
 Those beyond the list of the design are marked *more*.
 """
-# ruff: noqa: ANN401 - what is patched has many shapes, and none of them matters here
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -223,25 +222,24 @@ def _no_deadline(right: Function) -> Function:
     return expire
 
 
-def _released_again(right: Function) -> Function:
-    def is_released(voter: Voter, tenure: Any) -> bool:
-        return False
-
-    return is_released
-
-
 def _other_clock(right: Function) -> Function:
     return elapsed_hi
 
 
 PLANTS: Final = (
-    Plant("promise ignored", Voter, "may_promise", _promise_ignored),
+    Plant("promise ignored", Voter, "may_promise", _promise_ignored, "a vote asked too late"),
     Plant("no sit-out", Voter, "is_sitting_out", _no_sit_out),
     Plant("vote not saved", Ledger, "holds_vote", _vote_not_saved),
     Plant("promise shorter than hard", Voter, "promise_left_ns", _short_promise),
     Plant("lease counted from receipt", Lease, "credit", _from_receipt),
     Plant("RELEASE before off", Handing, "resign", _early_release),
-    Plant("RELEASE without tenure", Voter, "release", _release_without_tenure),
+    Plant(
+        "RELEASE without tenure",
+        Voter,
+        "release",
+        _release_without_tenure,
+        "an old release",
+    ),
     Plant(
         "grants of an older incarnation credited",
         Lease,
@@ -270,5 +268,4 @@ PLANTS: Final = (
     Plant("stale OFF read as an answer", Guard, "went_off", _stale_off, "stale off"),
     Plant("more: the guardian has no deadline", Holding, "expire", _no_deadline),
     Plant("more: promise counted by the faster clock", promise, "elapsed_lo", _other_clock),
-    Plant("more: a released tenure is granted again", Voter, "is_released", _released_again),
 )

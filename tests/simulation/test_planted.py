@@ -11,16 +11,16 @@ from tests.simulation.planted import PLANTS, Plant
 from tests.simulation.swarm import run_seed
 
 SEEDS_MAX = 2000
+STORY_SEEDS_MAX = 100
 
 
 def _caught(plant: Plant) -> tuple[str, str] | None:
     """Return (checker, how), or None when the bug survives."""
+    for seed in range(STORY_SEEDS_MAX if plant.scenario else 0):
+        violation = tell(str(plant.scenario), seed)
+        if violation is not None:
+            return violation.checker, f"story {plant.scenario!r}, {seed + 1} seeds"
     for seed in range(SEEDS_MAX):
-        if plant.scenario is not None:
-            violation = tell(plant.scenario, seed)
-            if violation is not None:
-                return violation.checker, f"story {plant.scenario!r}, {seed + 1} seeds"
-            continue
         outcome = run_seed(seed)
         if outcome.checker:
             return outcome.checker, f"ordinary mix, {seed + 1} seeds"
@@ -45,7 +45,7 @@ def test_a_plant_is_taken_out_again() -> None:
         assert plant.owner.__dict__[plant.attribute] is right
 
 
-@pytest.mark.parametrize("name", ["no sit-out", "lease counted from receipt", "RELEASE before off"])
+@pytest.mark.parametrize("name", ["no sit-out", "RELEASE before off"])
 def test_clients_would_see_it_too(name: str) -> None:
     """`never two on` alone catches these: it needs no help of those that watch conduct."""
     plant = next(plant for plant in PLANTS if plant.name == name)
