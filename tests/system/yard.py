@@ -12,7 +12,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,12 +119,18 @@ class Yard:
         python = [sys.executable, "-I", "-m", "watchdog"]
         return self.lab.command(name, [*python, *words, "--config", file])
 
-    def start(self, name: str, *words: str, shape: Shape | None = None) -> Running:
+    def start(
+        self,
+        name: str,
+        *words: str,
+        shape: Shape | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Running:
         """Start its daemon, with its file written anew."""
         assert name not in self._running, f"{name} runs already"
         self.write(name, shape)
         run = self.command(name, "run", "--node", name, *words)
-        self._running[name] = Running(run, self.home(name) / "log", {})
+        self._running[name] = Running(run, self.home(name) / "log", env or {})
         return self._running[name]
 
     def form(self, names: Sequence[str]) -> str:
