@@ -7,11 +7,13 @@ wherever it is.  Ordinary users are tried in a user namespace whose user is not 
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,97 +26,107 @@ pytestmark = pytest.mark.root
 DEMO = [sys.executable, "-I", "-m", "watchdog", "demo"]
 SECONDS_MAX = 100
 AS_A_USER = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
-WITHOUT_NAMESPACES = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
+WITHOUT_NAMESPACES = 'ip link set lo up && echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
 
 
 @dataclass(frozen=True)
-class Machine:
-    """What a demo could leave behind."""
+class Traces:
+    """What one demo left behind; other demos may run on this machine at the same time."""
 
-    namespaces: frozenset[str]
-    interfaces: frozenset[str]
-    files: frozenset[str]
-    processes: frozenset[str]
+    namespaces: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    processes: tuple[str, ...] = ()
 
 
-def machine() -> Machine:
-    """Look at this machine; only what is a demo's, so that other runs do no harm."""
-    processes = set()
-    for folder in Path("/proc").iterdir():
+NOTHING = Traces()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where the demo makes its files: a short path, because sockets are in it."""
+    made = Path(tempfile.mkdtemp(prefix="qt-"))
+    yield made
+    shutil.rmtree(made)
+
+
+def traces(pid: int, folder: Path) -> Traces:
+    """Look for what the demo with this pid, which worked in this folder, did not remove."""
+    processes = []
+    for entry in Path("/proc").iterdir():
         try:
-            words = (folder / "cmdline").read_bytes() if folder.name.isdigit() else b""
+            words = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
         except OSError:
             continue
-        if b"quorumdog-demo-" in words or b"cli.demo.observe" in words:
-            processes.add(f"{folder.name}: {words!r}")
-    netns = Path("/run/netns")
-    return Machine(
-        frozenset(p.name for p in netns.glob("qd*")) if netns.exists() else frozenset(),
-        frozenset(p.name for p in Path("/sys/class/net").iterdir()),
-        frozenset(p.name for p in Path(tempfile.gettempdir()).glob("quorumdog-demo-*")),
-        frozenset(processes),
+        if str(folder).encode() in words:
+            processes.append(f"{entry.name}: {words!r}")
+    return Traces(
+        tuple(p.name for p in Path("/run/netns").glob(f"qd{pid}-*")),
+        tuple(p.name for p in folder.iterdir()),
+        tuple(processes),
     )
 
 
-def run(*arguments: str, around: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    """Run the demo to its end."""
-    return subprocess.run(
-        [*around, *DEMO, *arguments],
+def start(folder: Path, *arguments: str, around: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """Start a demo in a session of its own, as a terminal does."""
+    return subprocess.Popen(
+        [*around, DEMO[0], "-u", *DEMO[1:], *arguments],
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        timeout=SECONDS_MAX,
-        check=False,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(folder)},
     )
 
 
-def test_the_demo_survives_its_faults_with_one_holder_and_leaves_nothing(tmp_path: Path) -> None:
+def play(folder: Path, *arguments: str, around: Sequence[str] = ()) -> tuple[int, str]:
+    """Run a demo to its end: the exit code and all that it printed. It must leave nothing."""
+    demo = start(folder, *arguments, around=around)
+    printed, _ = demo.communicate(timeout=SECONDS_MAX)
+    assert traces(demo.pid, folder) == NOTHING
+    return demo.returncode, printed
+
+
+def test_the_demo_survives_its_faults_with_one_holder(folder: Path, tmp_path: Path) -> None:
     """The README's first command; its figures are computed from the file that it keeps."""
-    before = machine()
-    done = run("--keep", str(tmp_path / "kept"))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert machine() == before
+    code, printed = play(folder, "--keep", str(tmp_path / "kept"))
+    assert code == 0, printed
     seen = read(tmp_path / "kept" / "observations.jsonl")
     assert holders(seen).most == 1
-    assert "largest number of holders at any instant: 1" in done.stdout
+    assert "largest number of holders at any instant: 1" in printed
     found = outages(seen)
     assert len(found) == 4
     for outage in found:
         assert outage.gap_ns is not None
-        assert f"outage {outage.gap_ns / 1e6:>8.1f} ms" in done.stdout
+        assert f"outage {outage.gap_ns / 1e6:>8.1f} ms" in printed
         assert outage.before != outage.after
     assert not list((tmp_path / "kept").rglob("authkey"))
 
 
-def test_a_planted_second_holder_is_reported_and_fails_the_demo() -> None:
+def test_a_planted_second_holder_is_reported_and_fails_the_demo(folder: Path) -> None:
     """A demo that cannot fail shows nothing."""
-    before = machine()
-    done = run("--plant-two-holders")
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "2 HOLDERS AT ONCE: " in done.stderr
-    assert "largest number of holders at any instant: 2" in done.stdout
-    assert machine() == before
+    code, printed = play(folder, "--plant-two-holders")
+    assert code == 1, printed
+    assert "2 HOLDERS AT ONCE: " in printed
+    assert "largest number of holders at any instant: 2" in printed
 
 
-def test_a_user_sees_the_cut_inside_a_network_of_his_own() -> None:
+def test_a_user_sees_the_cut_inside_a_network_of_his_own(folder: Path) -> None:
     """Without root, where user namespaces are allowed."""
-    before = machine()
-    done = run(around=tuple(AS_A_USER))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "not as root" in done.stdout
-    assert "cut off from everything" in done.stdout
-    assert "left out" not in done.stdout
-    assert machine() == before
+    code, printed = play(folder, around=AS_A_USER)
+    assert code == 0, printed
+    assert "not as root" in printed
+    assert "cut off from everything" in printed
+    assert "left out" not in printed
 
 
-def test_a_user_without_namespaces_is_told_that_the_cut_is_left_out() -> None:
+def test_a_user_without_namespaces_is_told_that_the_cut_is_left_out(folder: Path) -> None:
     """Without root, where they are not; the planted holder is found there too."""
-    around = (*AS_A_USER, "--keep-caps", "--net", "sh", "-c", WITHOUT_NAMESPACES, "sh")
-    lo_up = ("sh", "-c", 'ip link set lo up && exec "$@"', "sh")
-    done = run("--plant-two-holders", around=(*around, *lo_up))
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "the cut was left out: this system lets no user make a network" in done.stdout
-    assert "2 HOLDERS AT ONCE: " in done.stderr
+    around = [*AS_A_USER, "--keep-caps", "--net", "sh", "-c", WITHOUT_NAMESPACES, "sh"]
+    code, printed = play(folder, "--plant-two-holders", around=around)
+    assert code == 1, printed
+    assert "the cut was left out: this system lets no user make a network" in printed
+    assert "2 HOLDERS AT ONCE: " in printed
 
 
 # A moment is a line that the demo has printed, and the seconds that pass after it.
@@ -128,18 +140,10 @@ MOMENTS = {
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_an_interrupted_demo_leaves_nothing(moment: str) -> None:
+def test_an_interrupted_demo_leaves_nothing(moment: str, folder: Path) -> None:
     """Ctrl-C reaches the whole group of the terminal; the demo ends its nodes in order."""
     text, seconds = MOMENTS[moment]
-    before = machine()
-    demo = subprocess.Popen(
-        [DEMO[0], "-u", *DEMO[1:]],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    demo = start(folder)
     assert demo.stdout is not None
     with demo.stdout:
         printed = ""
@@ -153,19 +157,12 @@ def test_an_interrupted_demo_leaves_nothing(moment: str) -> None:
         printed += demo.stdout.read()
     assert demo.wait(30) == 130, printed
     assert "interrupted; everything was stopped and removed" in printed
-    assert machine() == before
+    assert traces(demo.pid, folder) == NOTHING
 
 
-def test_stay_keeps_the_nodes_and_says_how_to_ask_them() -> None:
+def test_stay_keeps_the_nodes_and_says_how_to_ask_them(folder: Path) -> None:
     """The printed command is typed as it is printed."""
-    before = machine()
-    demo = subprocess.Popen(
-        [DEMO[0], "-u", *DEMO[1:], "--stay"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    demo = start(folder, "--stay")
     assert demo.stdout is not None
     with demo.stdout:
         line = next(line for line in demo.stdout if " status --watch " in line)
@@ -173,7 +170,8 @@ def test_stay_keeps_the_nodes_and_says_how_to_ask_them() -> None:
         shown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
         assert shown.returncode == 0, shown.stderr
         assert json.loads(shown.stdout)["quorum"]["ok"]
+        assert traces(demo.pid, folder) != NOTHING  # what the other tests look for is there
         demo.send_signal(signal.SIGINT)
         demo.stdout.read()
     assert demo.wait(30) == 0
-    assert machine() == before
+    assert traces(demo.pid, folder) == NOTHING

@@ -102,10 +102,12 @@ def _run(
             else:
                 story.play(scene, coordinator)
     except InterruptedDemoError:
-        click.echo("interrupted; everything was stopped and removed", err=True)
-        return 0 if stay else INTERRUPTED
+        pass
     except (TooLateError, LabError, OSError) as error:
         failure = str(error)
+    if interrupt.requested:
+        click.echo("interrupted; everything was stopped and removed", err=True)
+        return 0 if stay and failure is None else INTERRUPTED
     return _report(folder, failure)
 
 

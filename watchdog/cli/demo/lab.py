@@ -6,11 +6,14 @@ carrier: frames vanish on the bridge, as behind a switch that died.  Names carry
 no other run has.  Needs root, `ip`, and `nft` for cuts between single nodes.
 """
 
+import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from watchdog.cli.demo.interrupt import SIGNALS
 
 SUBNET: Final = "10.77.0"
 SUBNET6: Final = "fd77::"
@@ -39,8 +42,9 @@ class LabError(Exception):
 def run(command: Sequence[str], text: str | None = None) -> str:
     """Run a tool to its end and return what it printed; LabError when it fails.
 
-    In a session of its own, so that Ctrl-C never ends it halfway.
+    Ctrl-C never ends it halfway: signals wait, in this process and in the tool.
     """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         done = subprocess.run(
             command,
@@ -49,10 +53,11 @@ def run(command: Sequence[str], text: str | None = None) -> str:
             text=True,
             timeout=_SECONDS_MAX,
             check=False,
-            start_new_session=True,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LabError(f"{' '.join(command)}: {error}") from error
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if done.returncode != 0:
         raise LabError(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
     return done.stdout

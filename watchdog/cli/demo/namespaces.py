@@ -10,7 +10,7 @@ from typing import Final
 from watchdog.cli.demo.cluster import Cluster, Layout
 from watchdog.cli.demo.interrupt import Interrupt
 from watchdog.cli.demo.journal import Journal
-from watchdog.cli.demo.lab import VIP, VIP6, Lab
+from watchdog.cli.demo.lab import VIP, VIP6, Lab, LabError
 from watchdog.cli.demo.outside import Spec
 from watchdog.cli.demo.story import Scene
 
@@ -29,7 +29,7 @@ class Observing:
         assert self._process.stdout is not None
         if not self._process.stdout.readline():
             self.close()
-            raise RuntimeError("the observer did not start; its error is above")
+            raise LabError("the observer did not start; its error is above")
 
     def close(self) -> None:
         """End it, by force after a while."""
