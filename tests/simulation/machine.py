@@ -91,7 +91,6 @@ class Machine:
         """G8: leftovers off, orphans killed, then the shipped Deadline."""
         if life != self._life or not self.power or self.guardian is not None or self.stopped:
             return
-        self.kernel.clean()
         self._kill_node_process()
         timing = self.file.timing
         policy = Policy(

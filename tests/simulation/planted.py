@@ -222,6 +222,13 @@ def _no_deadline(right: Function) -> Function:
     return expire
 
 
+def _covers_nothing(right: Function) -> Function:
+    def promise_covers(promise_ms: int, hard_ms: int) -> bool:
+        return True
+
+    return promise_covers
+
+
 def _other_clock(right: Function) -> Function:
     return elapsed_hi
 
@@ -267,5 +274,6 @@ PLANTS: Final = (
     Plant("promise renewed by an older round", Voter, "_last_granted", _older_round),
     Plant("stale OFF read as an answer", Guard, "went_off", _stale_off, "stale off"),
     Plant("more: the guardian has no deadline", Holding, "expire", _no_deadline),
+    Plant("more: a promise too short for `hard`", promise, "promise_covers", _covers_nothing),
     Plant("more: promise counted by the faster clock", promise, "elapsed_lo", _other_clock),
 )
