@@ -35,6 +35,7 @@ COMMON = {
     "save": "the disk saves",
     "next_deadline": "asks the node and the guardian for theirs",
     "now": "the simulated clock",
+    "asked": "who was asked, as seen from outside",
     "put": "queues and disks take things",
     "is_on": "reads the guardian's own answer",
     "timing": "picks a profile",

@@ -167,15 +167,17 @@ def run_cluster(
     nodes: Mapping[str, str] | None = None,
     cluster: str = "",
     tables: str = "",
+    watched: tuple[str, ...] = (),
 ) -> Iterator[SystemCluster]:
     """Run `count` nodes in namespaces of their own, observed; nothing is left afterwards.
 
-    `nodes`, `cluster` and `tables` are more lines of the configuration, as in `Layout`.
+    `watched` are addresses that hooks hold, so that no [vip] table has them. `nodes`, `cluster`
+    and `tables` are more lines of the configuration, as in `Layout`.
     """
     folder = Path(tempfile.mkdtemp(prefix="quorumdog-test-"))
     folder.chmod(0o755)
     prefix = f"qt{os.getpid()}x{next(_count)}"
-    addresses = tuple(vip.partition("/")[0] for vip in vips)
+    addresses = (*(vip.partition("/")[0] for vip in vips), *watched)
     try:
         with laboratory(prefix, NAMES[:count]) as lab:
             plan = Layout(
@@ -189,7 +191,7 @@ def run_cluster(
             )
             made = Cluster(folder, plan, lab, Interrupt(()))
             journal = Journal(folder / "observations.jsonl")
-            with observed(lab, journal.path, addresses) if vips else nullcontext():
+            with observed(lab, journal.path, addresses) if addresses else nullcontext():
                 journal.write(
                     "start", mode="test", vips=list(addresses), nodes=list(plan.addresses)
                 )
