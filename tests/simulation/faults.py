@@ -162,6 +162,8 @@ def state_corrupt(world: World, rng: Random) -> bool:
     world.stage.watch.tell(world.stage.watch.state_gone, machine, "corrupt")
     for slot in rng.choice(((0,), (1,), (0, 1))):
         machine.disk.node_file.flip(rng, slots.offset(slot), 160)
+        if rng.random() < 0.3:
+            machine.disk.guardian_file.flip(rng, slots.offset(slot), 120)
     return True
 
 

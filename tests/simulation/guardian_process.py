@@ -70,9 +70,12 @@ class GuardianProcess:
         loaded = slots.choose(machine.disk.guardian_file.data, CLUSTER_ID, machine.name)
         self._slot = loaded.next_slot
         self._seq = loaded.seq
+        self._is_sound = loaded.fault is not slots.Fault.DAMAGED
         ledger = act.Ledger(0, False)
         if loaded.payload is not None:
             ledger = act.Ledger(*LEDGER.unpack(loaded.payload))
+        if not self._is_sound:
+            ledger = act.Ledger(ledger.last_epoch, True)
         now = machine.clock.read(self.stage.heap.now)
         self.deadline = Deadline(policy, ledger, now)
         self._inputs: deque[Callable[[], None]] = deque()
@@ -291,16 +294,26 @@ class GuardianProcess:
         self.stage.heap.at(self._answered, self.post, event)
 
     def _save(self, ledger: act.Ledger) -> None:
+        """As the shipped file: one slot in turn; both after damage or a failure."""
+        copies = 1 if self._is_sound else slots.SLOTS
+        self._is_sound = False
+        self._write(LEDGER.pack(*ledger), copies)
+
+    def _write(self, payload: bytes, copies: int) -> None:
         disk = self.machine.disk
         self._seq += 1
-        block = slots.encode(self._seq, LEDGER.pack(*ledger), CLUSTER_ID, self.machine.name)
-        slot, self._slot = self._slot, 1 - self._slot
-        disk.write(
-            disk.guardian_file,
-            slots.offset(slot),
-            block,
-            lambda ok: self.post(act.LedgerSaved(ok, "" if ok else "EIO")),
-        )
+        block = slots.encode(self._seq, payload, CLUSTER_ID, self.machine.name)
+
+        def done(ok: bool) -> None:
+            if ok:
+                self._slot = 1 - self._slot
+            if ok and copies > 1:
+                self._write(payload, copies - 1)
+                return
+            self._is_sound = ok
+            self.post(act.LedgerSaved(ok, "" if ok else "EIO"))
+
+        disk.write(disk.guardian_file, slots.offset(self._slot), block, done)
 
     def _start_hook(self, action: act.StartHook) -> None:
         duration, ok = self.machine.hook_time(action)
