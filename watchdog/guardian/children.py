@@ -25,6 +25,7 @@ ABOVE_ALL: Final = 20
 """Sources of the dup2 list are first moved here, out of the way of its targets."""
 ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 NODE_OOM_SCORE: Final = -900
+SEND_FLAGS: Final = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
 
 class Handles(NamedTuple):
@@ -76,7 +77,7 @@ class NodeProcess:
     def write(self, data: bytes) -> bool:
         """Write one packet; False when the node does not read them."""
         try:
-            self._socket.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            self._socket.send(data, SEND_FLAGS)
         except BlockingIOError:
             return False
         except OSError:

@@ -3,9 +3,12 @@
 import contextlib
 import os
 import time
+from typing import Final
 
 from watchdog.guardian import libc
-from watchdog.instant import Instant
+from watchdog.instant import MS, Instant
+
+EARLY_MAX_NS: Final = 50 * MS
 
 
 def now() -> Instant:
@@ -28,8 +31,15 @@ class Timer:
         self._armed: int | None = None
 
     def arm(self, at_ns: int | None) -> None:
-        """Fire at `at_ns`, or never; an instant that is past fires at once."""
-        if at_ns != self._armed:
+        """Fire at `at_ns` or a little earlier, or never; an instant that is past fires at once.
+
+        Whoever is woken looks at the clock again, so a deadline that moves on by a little (as it
+        does at each look) is not worth a system call.
+        """
+        armed = self._armed
+        if at_ns is not None and armed is not None and 0 <= at_ns - armed < EARLY_MAX_NS:
+            return
+        if at_ns != armed:
             libc.timerfd_settime(self.fd, 0 if at_ns is None else max(1, at_ns))
             self._armed = at_ns
 

@@ -49,6 +49,8 @@ class Deadline:
         self._life = NodeLife(policy, now)
         self._out = self._holding.out
         self._asked: set[tuple[str, int]] = set()
+        self.next_deadline: int | None = None
+        """BOOTTIME in ns; None when there is nothing to wait for."""
 
     @property
     def phase(self) -> Phase:
@@ -65,13 +67,6 @@ class Deadline:
         """Whether anything of VIP, hook and escalated service may exist."""
         return self.phase not in (Phase.OFF, Phase.SAVING)
 
-    @property
-    def next_deadline(self) -> int | None:
-        """BOOTTIME in ns; None when there is nothing to wait for."""
-        dues = self._life.dues + self._holding.dues
-        # What is past and still listed waits for a fact, not for time.
-        return wake_ns(self._now, [due for due in dues if not due.is_past(self._now)])
-
     def step(self, now: Instant, event: act.Input) -> tuple[act.Action, ...]:
         """Take one input in: expire first, then believe it, then do what is due."""
         self._now = now
@@ -81,8 +76,14 @@ class Deadline:
         self._holding.look()
         self._look_at_node()
         self._holding.check()
+        self.next_deadline = self._look_ahead()
         hears = self._life.is_up
         return tuple(a for a in self._out if hears or not isinstance(a, act.Tell))
+
+    def _look_ahead(self) -> int | None:
+        dues = self._life.dues + self._holding.dues
+        # What is past and still listed waits for a fact, not for time.
+        return wake_ns(self._now, [due for due in dues if not due.is_past(self._now)])
 
     def _look_at_node(self) -> None:
         is_off = self.phase is Phase.OFF
