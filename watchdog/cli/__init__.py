@@ -4,7 +4,6 @@ Rule: a module is imported when its verb is used, so that `status` pays neither 
 for cryptography.  The table has the one-line help too, so that `--help` imports no verb.
 """
 
-import difflib
 import importlib
 import sys
 from typing import Final, NoReturn
@@ -72,6 +71,8 @@ class Verbs(click.Group):
 
 
 def _refuse(ctx: click.Context, verb: str) -> NoReturn:
+    import difflib  # only a mistake needs it, and `status` has 100 ms in all
+
     close = difflib.get_close_matches(verb, VERBS, n=1)
     hint = f"did you mean `{close[0]}`?" if close else f"there are: {', '.join(VERBS)}"
     ctx.fail(f"there is no verb `{verb}`; {hint}")
