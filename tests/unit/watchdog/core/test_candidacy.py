@@ -279,3 +279,22 @@ def test_a_candidate_refuses_others() -> None:
     parts = third()
     parts.stand(READY)
     assert refusal(parts) == "candidate"
+
+
+# --- after a formation
+
+
+@pytest.mark.parametrize(("better", "slots"), [("", None), ("b", 0), ("bc", 1), ("w", None)])
+def test_a_fresh_cluster_lets_its_preferred_nodes_be_first(better: str, slots: int | None) -> None:
+    """All are ready at once, so priority needs a moment (Priority, switchover, failback)."""
+    changes = {name: {"priority": 5} for name in better}
+    changes["w"] = {"priority": 5, "witness": True}
+    given = settings(members=members("abcw", **changes))
+    parts = free(fit_parts(given=given))
+    parts.candidacy.yield_to_preferred(READY)
+    waited_ms = (parts.candidacy._retry_ns - READY.boot_ns) / MS
+    if slots is None:
+        assert parts.candidacy._retry_ns == 0
+    else:
+        least = TIMING.beacon_ns / MS + WINDOW_MS + slots * SLOT_MS
+        assert least <= waited_ms <= least + JITTER_MS

@@ -385,3 +385,24 @@ def test_an_unfinished_switch_is_finished_by_the_next_process() -> None:
     given = settings(members=members("abcde"))
     loaded = replace(record(), old_members=OLD)
     assert parts_of(loaded=loaded, given=given).formation.memory is Memory.ACCEPTING
+
+
+@pytest.mark.parametrize("trouble", ["sitting out", "not written"])
+def test_nothing_is_accepted_in_a_sit_out_or_before_the_switch_is_durable(trouble: str) -> None:
+    """Enough have moved, but this node is not ready itself."""
+    parts = accepting()
+    if trouble == "sitting out":
+        parts.voter.restart_sitout(after(OVER_MS))
+    else:
+        parts.ledger.has_written = False
+    told(parts, "b", amnesiac=True)
+    assert not parts.formation._is_counted
+
+
+def test_a_node_that_accepted_is_not_below_the_guardians_epoch() -> None:
+    """The term is never below it (Formation and lost state, 5)."""
+    parts = accepting()
+    parts.guard.welcomed(50, off_clean=True)
+    told(parts, "b", amnesiac=True)
+    parts.formation.tick(after(OVER_MS + PROMISE_MS))
+    assert (parts.ledger.term, parts.ledger.voted_for) == (50, BLOCKED)

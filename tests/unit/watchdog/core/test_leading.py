@@ -16,6 +16,7 @@ from tests.unit.watchdog.core.support import (
 )
 from watchdog.core import effects as fx
 from watchdog.core import events as ev
+from watchdog.core.guard import LeaseRound
 from watchdog.core.leading import PROBE_GRACE_NS, Phase
 from watchdog.core.messages import Beacon, PreVote, Release, Vote
 from watchdog.instant import MS, Instant
@@ -250,14 +251,16 @@ def test_a_resigning_leader_counts_nothing_any_more() -> None:
     assert office.fault(rig.now) == ""
 
 
-def test_a_guardian_that_answers_no_extend_for_soft_is_left_without_release() -> None:
+def test_a_guardian_that_answers_nothing_for_soft_is_left_without_release() -> None:
     """Whether it is off nobody knows (The candidate and the leader)."""
     rig = leader()
-    rig.mute.update({fx.Extend, fx.Deescalate})
-    start = len(rig.log)
-    rig.advance(BEACON_MS)
-    asked = rig.parts.guard.unanswered_since
-    assert asked is not None
+    rig.mute.update({fx.Extend, fx.OpenRound, fx.Deescalate})
+    start, asked = len(rig.log), rig.now
+    rig.parts.guard.asked(asked)
+    rig.advance(600)
+    lease = rig.parts.office.lease if rig.parts.office else None
+    assert lease is not None
+    lease.start = LeaseRound(999, rig.now)  # or the lease itself would end first
     wait_until(rig, asked, SOFT_MS - 1)
     assert phase(rig) == "escalated"
     rig.advance(1)
@@ -266,6 +269,22 @@ def test_a_guardian_that_answers_no_extend_for_soft_is_left_without_release() ->
     assert sent(rig.log[start:], Release) == []
     assert rig.parts.office is None
     assert state(rig) == "LOADING"
+
+
+def test_a_guardian_that_does_not_answer_deescalate_is_left_after_hard() -> None:
+    """The node must not wait for ever, nor say that it is off (The candidate and the leader)."""
+    rig = leader()
+    rig.mute.update({fx.Deescalate, fx.OpenRound})
+    rig.parts.guard.answered()
+    rig.step(ev.LifecheckReported("a", ev.Verdict.DEAD, "x"))
+    rig.advance(TIMING.hard_ns / MS - 1)
+    assert phase(rig) == "resigning"
+    rig.advance(1)
+    assert rig.parts.office is None
+    assert "GUARDIAN_SILENT" in dict(rig.node.status()["alarms"])
+    assert sent(rig.log, Release) == []
+    rig.step(ev.Off(rig.parts.guard._n))
+    assert "GUARDIAN_SILENT" not in dict(rig.node.status()["alarms"])
 
 
 # --- the VIP probe
@@ -285,3 +304,40 @@ def test_the_grace_while_somebody_answers_for_the_vip() -> None:
     assert phase(rig) == "elected"
     rig.advance(1)
     assert notes(rig, "resigns")[-1]["reason"] == "not_escalated"
+
+
+# --- what comes too late
+
+
+def test_answers_that_come_in_another_phase_change_nothing() -> None:
+    """Each is for one phase (The candidate and the leader)."""
+    rig = leader()
+    office = rig.parts.office
+    assert office is not None
+    office.refused()
+    office.escalated(rig.now)
+    assert phase(rig) == "escalated"
+    assert len(notes(rig, "escalated")) == 1
+
+
+def test_a_resigning_leader_acts_on_no_lease() -> None:
+    """Nor one whose lease is over (Resign)."""
+    rig = leader()
+    office = rig.parts.office
+    assert office is not None
+    rig.parts.out.drain()
+    office.act_on_lease(rig.now._replace(boot_ns=rig.now.boot_ns + TIMING.soft_ns))
+    office.phase = Phase.RESIGNING
+    office.act_on_lease(rig.now)
+    assert rig.parts.out.drain() == ()
+
+
+def test_a_leader_without_a_lease_yet_is_looked_at_in_time() -> None:
+    """Its escalation has a bound in any case (Timers, vote_wait)."""
+    rig = Rig()
+    rig.unanswered.add(Beacon)
+    elected(rig)
+    office = rig.parts.office
+    assert office is not None
+    office.lease.start = None
+    assert office.next_ns(rig.now) <= won(rig).boot_ns + TIMING.vote_wait_ns

@@ -165,3 +165,23 @@ def test_a_grant_of_a_vote_renews_the_lease_too() -> None:
     assert rig.parts.office is not None
     assert rig.parts.office.term == 21
     assert start
+
+
+def test_only_those_who_have_not_voted_are_asked_again() -> None:
+    """In a new round each (Messages, VOTE)."""
+    given = settings(names="abcde", members=members("abcde"))
+    rig = Rig(given)
+    rig.advance(3000)
+    assert phase(rig) == "escalated"
+    rig.unanswered.add(Vote)
+    reelection(rig)
+    rig.advance(10)
+    asked = {peer: v for peer, v in sent(rig.log, Vote) if v.term == 21}
+    rig.hear("b", grant_to(asked["b"], "b"))
+    assert rig.parts.office is not None
+    assert rig.parts.office.term == 8
+    start = len(rig.log)
+    rig.advance(BEACON_MS)
+    assert [peer for peer, _ in sent(rig.log[start:], Vote)] == ["c", "d", "e"]
+    rig.hear("c", grant_to(asked["c"], "c"))
+    assert rig.parts.office.term == 21

@@ -33,7 +33,7 @@ def lease_of(names: str = "abc", **weights: int) -> tuple[Parts, Lease]:
 
 def sent_at(lease: Lease, ms: float) -> int:
     """Open and send a round; its number."""
-    ask = lease.open_round()
+    ask = lease.open_round(ready(ms))
     assert lease.round_opened(ask.no, ask.round, ready(ms))
     return ask.round
 
@@ -194,8 +194,8 @@ def test_recount_tells_whether_the_lease_moved() -> None:
 def test_a_stale_answer_of_the_guardian_opens_nothing() -> None:
     """The send instant must be later than the opening of that very round (Timers, I6)."""
     _, lease = lease_of()
-    first = lease.open_round()
-    second = lease.open_round()
+    first = lease.open_round(ready(0))
+    second = lease.open_round(ready(0))
     assert lease.is_opening
     assert not lease.round_opened(first.no, first.round, ready(0))
     assert not lease.round_opened(first.no + 1, second.round, ready(0))
