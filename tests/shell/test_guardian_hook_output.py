@@ -4,7 +4,7 @@ import contextlib
 import os
 
 from watchdog.guardian import clock
-from watchdog.guardian.hook_output import LINE_MAX, OUTPUT_MAX, HookOutput
+from watchdog.guardian.hook_output import LINE_MAX, LINES_MAX, OUTPUT_MAX, HookOutput
 from watchdog.guardian.loop import Loop
 from watchdog.instant import MS
 
@@ -61,3 +61,16 @@ def test_a_line_without_end_is_cut() -> None:
     os.close(writable)
     drain(loop, 3)
     assert [len(line) for line in lines] == [LINE_MAX]
+
+
+def test_many_short_lines_are_cut_by_number() -> None:
+    """A line of log is ten times as long as they are."""
+    loop = Loop()
+    lines: list[str] = []
+    readable, writable = os.pipe()
+    HookOutput(readable, loop, lines.append)
+    os.write(writable, b"x\n" * 5_000)
+    os.close(writable)
+    drain(loop, 10)
+    assert lines[:LINES_MAX] == ["x"] * LINES_MAX
+    assert lines[LINES_MAX:] == [f"(only the first 64 KiB or {LINES_MAX} lines are kept)"]

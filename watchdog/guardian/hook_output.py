@@ -1,4 +1,4 @@
-"""What a hook prints: the first 64 KiB go to the log, the rest nowhere.
+"""What a hook prints: the first 64 KiB or 500 lines go to the log, the rest nowhere.
 
 Rule: the pipe stays open for as long as somebody writes (a service that the hook left behind
 must not die of SIGPIPE), and reading it never takes the processor from the deadline: past the
@@ -15,6 +15,8 @@ from watchdog.guardian.loop import Loop
 from watchdog.instant import MS
 
 OUTPUT_MAX: Final = 64 * 1024
+LINES_MAX: Final = 500
+"""A line of log is many times as long as the shortest line of a hook."""
 CHUNK: Final = 16 * 1024
 DRAIN_SIZE: Final = 1 << 20
 DRAIN_GAP_NS: Final = 10 * MS
@@ -30,6 +32,7 @@ class HookOutput:
         self._loop = loop
         self._line = line
         self._left = OUTPUT_MAX
+        self._lines_left = LINES_MAX
         self._rest = b""
         os.set_blocking(fd, False)
         with contextlib.suppress(OSError):  # a limit of the user: then it drains more slowly
@@ -47,14 +50,18 @@ class HookOutput:
         self._left -= len(data)
         self._rest += data
         *lines, self._rest = self._rest.split(b"\n")
-        for text in lines:
+        for text in lines[: self._lines_left]:
             self._line(text[:LINE_MAX].decode(errors="replace"))
+        self._lines_left -= len(lines)
+        if self._lines_left <= 0:
+            self._left, self._rest = 0, b""
         if not data or self._left <= 0 or len(self._rest) > LINE_MAX:
             self._flush()
         if not data:
             self._close()
         elif self._left <= 0:
-            self._line(f"(only the first {OUTPUT_MAX // 1024} KiB are kept)")
+            kept = f"{OUTPUT_MAX // 1024} KiB or {LINES_MAX} lines"
+            self._line(f"(only the first {kept} are kept)")
 
     def _flush(self) -> None:
         if self._rest:

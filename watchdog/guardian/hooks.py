@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from watchdog.guardian import hook_files, processes, scheduling, users
+from watchdog.guardian import clock, hook_files, processes, scheduling, users
 from watchdog.guardian.actions import HookExited, HookKind, HooksKilled, Input, StartHook
 from watchdog.guardian.hook_group import HookGroup
 from watchdog.guardian.hook_output import HookOutput
@@ -30,6 +30,8 @@ JOIN: Final = 'echo 0 > "$1" && shift && exec "$@"'
 """A constant: enters the group before anything of the hook's runs. No word of it is configured."""
 NOTIFIES_MAX: Final = 16
 NOTIFY_CPU_S: Final = 10
+CLOSING_LOOKS_MAX: Final = 200
+CLOSING_PAUSE_S: Final = 0.005
 DEFAULT_SIGNALS: Final = (signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -145,8 +147,11 @@ class Hooks:
         self._next_notify()
 
     def close(self) -> None:
-        """Kill what still runs and take the cgroups away; the last call."""
+        """Kill what still runs and take the cgroups away; the last call, when no node is left."""
+        self._notifies.clear()
         self._kill_notify()
+        if not self._notify_group.path:
+            self._kill_descendants()
         self._group.remove()
         self._notify_group.remove()
 
@@ -159,6 +164,17 @@ class Hooks:
         # Without a cgroup its leftovers are told from nobody's: the next de-escalation ends them.
         if self._notify_group.path:
             self._notify_group.kill()
+
+    def _kill_descendants(self) -> None:
+        """Without a cgroup: whatever is ours still. Orphans of the killed become our children."""
+        for _ in range(CLOSING_LOOKS_MAX):
+            found = processes.descendants(set())
+            if not found:
+                return
+            for pid, start in found.items():
+                processes.kill(pid, start)
+            clock.pause(CLOSING_PAUSE_S)
+            self._reaper.reap()
 
     def _kill_now(self) -> None:
         # The first process may not have entered the group yet; it is our child, so its number
