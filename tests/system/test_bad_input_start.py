@@ -21,7 +21,7 @@ import pytest
 
 from tests.support import REPOSITORY
 from tests.system.refusing import steady
-from tests.system.yard import PORT, Shape, Yard, opened, until
+from tests.system.yard import PORT, Shape, Yard, make_folder, opened, until
 from watchdog.cli.demo import lab as labs
 from watchdog.cli.demo.outside import inside
 
@@ -93,7 +93,7 @@ KEYS: Final[dict[str, tuple[Callable[[Path], object], tuple[str, ...]]]] = {
     "open to others": (lambda p: p.chmod(0o644), ("mode 0644", "chmod 600")),
     "short": (lambda p: p.write_bytes(secrets.token_bytes(31)), ("31 bytes", "32", "key gen")),
     "text": (lambda p: p.write_bytes(b"correct horse battery staple, twice over"), ("text",)),
-    "directory": (lambda p: (p.unlink(), p.mkdir()), ("no regular file", "key gen")),
+    "directory": (make_folder, ("no regular file", "key gen")),
     "another owner": (lambda p: os.chown(p, NOBODY, NOBODY), (f"user id {NOBODY}", "chown root")),
 }
 
@@ -178,7 +178,9 @@ def test_a_user_who_may_not_add_addresses_is_refused(yard: Yard) -> None:
     command = yard.command(SUBJECT, "run", "--node", SUBJECT)
     at = command.index(sys.executable)
     result = ended([*command[:at], *user, *rights, "--", *command[at:]])
-    expect(result, 2, "[vip.db] needs the right to add addresses", "CAP_NET_ADMIN", "run it as root")
+    expect(
+        result, 2, "[vip.db] needs the right to add addresses", "CAP_NET_ADMIN", "run it as root"
+    )
     key.unlink()
 
 
@@ -222,7 +224,9 @@ def test_a_watchdog_installed_over_ours_is_named(
     stranger_package(tmp_path)
     if not overwritten:
         (tmp_path / "watchdog" / "__init__.py").write_text(ours, encoding="utf-8")
-    start = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from watchdog.cli import main; main()"
+    start = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from watchdog.cli import main; main()"
+    )
     command = yard.command(SUBJECT, "run", "--node", SUBJECT)
     at = command.index("-m")
     yard.write(SUBJECT)

@@ -273,11 +273,11 @@ def test_two_damaged_nodes_never_elect_anybody(tmp_path: Path) -> None:
         for name in ("bravo", "charlie"):
             yard.state(name).write_bytes(os.urandom(slots.FILE_SIZE))
             yard.start(name)
-        for name in ("bravo", "charlie"):
-            until(
-                f"{name} waits for alpha",
-                lambda name=name: yard.status(name).get("waiting_for") == ["alpha"],
-            )
+
+        def waits(name: str) -> bool:
+            return bool(yard.status(name).get("waiting_for") == ["alpha"])
+
+        until("both wait for alpha", lambda: waits("bravo") and waits("charlie"))
         end = time.monotonic() + PROMISES * PROMISE_S
         while time.monotonic() < end:
             for name in ("bravo", "charlie"):

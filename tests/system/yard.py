@@ -31,7 +31,7 @@ KEY_SIZE: Final = 32
 _NUMBERS: Final = itertools.count()
 
 
-def until(what: str, fact: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:  # noqa: ANN401
+def until(what: str, fact: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
     """Wait for something that must come true, and return it; fails naming it."""
     end = time.monotonic() + patience_s
     while not (found := fact()):
@@ -167,7 +167,11 @@ class Yard:
 
     def rss_mib(self, name: str) -> int:
         """Resident memory of its node process."""
-        pid = self.running(name).node_pid()
+        return self.rss_of(self.running(name).node_pid())
+
+    @staticmethod
+    def rss_of(pid: int | None) -> int:
+        """Resident memory of a process."""
         text = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
         return int(text.partition("VmRSS:")[2].split()[0]) // 1024
 
@@ -213,6 +217,12 @@ class Yard:
         assert not any(left.values()), f"processes were left behind: {left}"
         assert not late, f"had to be killed: {late}"
         assert not stuck, stuck
+
+
+def make_folder(path: Path) -> None:
+    """A directory instead of the file."""
+    path.unlink(missing_ok=True)
+    path.mkdir()
 
 
 def make_key(path: Path) -> Path:
