@@ -96,4 +96,4 @@ class Fitness:
             self._penalty_until_ns,
             self._standdown_until_ns,
         )
-        return min((end for end in ends if end > now.boot_ns), default=None)
+        return min([end for end in ends if end > now.boot_ns], default=None)

@@ -45,6 +45,7 @@ class Formation:
         self._rid = 0
         self._is_asked = False
         self._is_forced = False
+        self._first_asked_ns = now.boot_ns
         self._is_written = False
         self._is_counted = False
         self._asked_ns = now.boot_ns
@@ -98,6 +99,7 @@ class Formation:
             return
         if not self._is_asked:
             self._ask_anew()
+            self._first_asked_ns = now.boot_ns
         self._asked_ns = now.boot_ns
         request = StateRequest(self._rid, self._ctx.ledger.durable_seq)
         self._ctx.broadcast(request, now)
@@ -235,7 +237,9 @@ class Formation:
             return
         heard = weights.sum(self._answers) + ctx.roster.me.weight
         everybody = len(self._answers) == len(ctx.roster.peers)
-        if weights.is_quorum(heard) and (remembering or everybody or self._is_forced):
+        is_late = now.boot_ns - self._first_asked_ns >= ctx.timing.beacon_ns
+        remembered = remembering and is_late  # rule (i), which keeps the term, had its chance
+        if weights.is_quorum(heard) and (remembered or everybody or self._is_forced):
             self._recover(max([*terms, ctx.guard.last_epoch, self.unix_ms(now)]), now)
 
     def _recover(self, term: int, now: Instant) -> None:

@@ -106,7 +106,8 @@ class Greeting:
 
     def _say_to_silent(self, now: Instant) -> None:
         hello = None
-        since_ns = now.boot_ns - self._parts.ctx.timing.beacon_ns
+        # A margin: a BEACON leaves only when the guardian has opened its round, a little later.
+        since_ns = now.boot_ns - self._parts.ctx.timing.beacon_ns * 5 // 4
         for name, peer in self._parts.roster.peers.items():
             if peer.is_linked and peer.said_ns <= since_ns:
                 hello = hello or self.hello(now)

@@ -85,6 +85,9 @@ class Roster:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._reach_ns = settings.timing.reach_ns
+        self._hard_ms = settings.timing.hard_ms
+        self._weighed_ns: int | None = None
+        self._reachable = self._covering = 0
         self.me = next(m for m in settings.members if m.name == settings.name)
         self.weights = Weights({m.name: m.weight for m in settings.members})
         self.peers = {m.name: Peer(m) for m in settings.members if m.name != settings.name}
@@ -103,6 +106,7 @@ class Roster:
         peer = self.peers[name]
         if peer.inc not in (None, inc):
             return False
+        self._weighed_ns = None
         peer.is_linked = peer.is_ranked = False
         peer.hello = peer.heard_ns = None
         peer.closed_why = why
@@ -111,6 +115,7 @@ class Roster:
     def hello_received(self, name: str, hello: Hello, now: Instant) -> bool:
         """Take in who a peer is; False when this incarnation, cluster or list is not ours."""
         peer = self.peers[name]
+        self._weighed_ns = None
         if hello.inc in peer.gone:
             return False
         if hello.cluster_id != self._settings.cluster_id:
@@ -143,9 +148,11 @@ class Roster:
         peer = self.peers[name]
         if peer.hello is not None:
             peer.heard_ns = now.boot_ns
+            self._weighed_ns = None
 
     def forget(self) -> None:
         """After network trouble: forget what peers said, but not which processes are dead."""
+        self._weighed_ns = None
         for peer in self.peers.values():
             peer.hello = peer.heard_ns = None
             peer.is_ranked = False
@@ -157,12 +164,21 @@ class Roster:
 
     def reachable_weight(self, now: Instant) -> int:
         """The weight of all reachable voters, this node included."""
-        weight = self.me.weight
+        self._weigh(now)
+        return self._reachable
+
+    def _weigh(self, now: Instant) -> None:
+        """Weigh who is heard, once for an instant: several rules of one step ask for it."""
+        if self._weighed_ns == now.boot_ns:
+            return
+        reachable = covering = self.me.weight
         for peer in self.peers.values():
-            heard_ns = peer.heard_ns
-            if heard_ns is not None and now.boot_ns - heard_ns < self._reach_ns:
-                weight += peer.member.weight
-        return weight
+            if peer.heard_ns is None or now.boot_ns - peer.heard_ns >= self._reach_ns:
+                continue
+            reachable += peer.member.weight
+            if peer.hello is not None and promise_covers(peer.hello.promise_ms, self._hard_ms):
+                covering += peer.member.weight
+        self._weighed_ns, self._reachable, self._covering = now.boot_ns, reachable, covering
 
     def is_quorum_connected(self, now: Instant) -> bool:
         """Whether voters of quorum weight are heard."""
@@ -200,14 +216,8 @@ class Roster:
 
     def is_covered(self, now: Instant) -> bool:
         """Whether voters of quorum weight promise long enough for this node's hard bound."""
-        hard_ms = self._settings.timing.hard_ms
-        weight = self.me.weight
-        for name, peer in self.peers.items():
-            if peer.hello is None or not self.is_reachable(name, now):
-                continue
-            if promise_covers(peer.hello.promise_ms, hard_ms):
-                weight += peer.member.weight
-        return self.weights.is_quorum(weight)
+        self._weigh(now)
+        return self.weights.is_quorum(self._covering)
 
     def lost_reason(self, name: str, now: Instant) -> LostReason | None:
         """Why `name` does not count, or None when it does."""

@@ -346,4 +346,4 @@ class Node:
             ends.append(now.boot_ns + sitout_ns)
         if parts.voter.reserve is not None:
             ends.append(parts.voter.reserve.until_ns)
-        return max(min(end for end in ends if end is not None), now.boot_ns + WAKE_MIN_NS)
+        return max(min([end for end in ends if end is not None]), now.boot_ns + WAKE_MIN_NS)

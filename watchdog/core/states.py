@@ -9,7 +9,7 @@ Candidacy is not a state: it is `candidacy.Ballot`, legal only in STANDBY.
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from transitions import Machine
 
@@ -67,8 +67,7 @@ HOPS_MAX: Final = 5
 """Every pair of state and facts settles within so many triggers (a unit test tries all)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """All that the state depends on."""
 
     uplink_up: bool

@@ -3,7 +3,7 @@
 A will is the RELEASE of a whole incarnation.  The node seals it once while it lives; its guardian,
 which has no cryptography, sends it when the process is gone and everything is off.  A replay is
 harmless, as it can only name a dead incarnation; hence a random nonce and no window.
-ChaCha20-Poly1305; the header is authenticated, not hidden.  docs/protocol.md, "Wills".
+ChaCha20-Poly1305; the header is authenticated and names nobody.  docs/protocol.md, "Wills".
 """
 
 import struct
@@ -28,10 +28,10 @@ TAG_SIZE: Final = 16
 WILL_SIZE_MAX: Final = 256
 WILL_VERSION: Final = 1
 
-_HEAD: Final = struct.Struct(">BBB")
-"""version, key id, length of the node's name; the name and the incarnation follow."""
+_HEAD: Final = struct.Struct(f">BB{INC_SIZE}s")
+"""version, key id, incarnation; the nonce follows."""
 UNKNOWN: Final = "unknown sender"
-"""Who is blamed for a datagram whose seal does not hold: the name in its header proves nothing."""
+"""Who is blamed for a datagram whose seal does not hold."""
 
 
 def derive(
@@ -62,34 +62,28 @@ def seal_will(
     `nonce` is NONCE_SIZE random bytes, drawn anew for every call.
     """
     assert len(nonce) == NONCE_SIZE
-    name = read_name(node).encode("ascii")
-    header = _HEAD.pack(WILL_VERSION, key_id, len(name)) + name + read_inc(inc)
+    header = _HEAD.pack(WILL_VERSION, key_id, read_inc(inc))
     cipher = ChaCha20Poly1305(_will_key(authkey, cluster_id, inc, key_id))
-    return header + nonce + cipher.encrypt(nonce, encode(_will(node, inc)), header)
+    return header + nonce + cipher.encrypt(nonce, encode(_will(read_name(node), inc)), header)
 
 
 def open_will(authkey: bytes, cluster_id: bytes, datagram: bytes) -> tuple[str, bytes]:
     """Whose will `datagram` is: (node, inc). ProtocolError when it is none, or not sealed by us."""
-    header_size = _HEAD.size + (datagram[2] if len(datagram) >= _HEAD.size else 0) + INC_SIZE
-    if not header_size + NONCE_SIZE + TAG_SIZE < len(datagram) <= WILL_SIZE_MAX:
+    if not _HEAD.size + NONCE_SIZE + TAG_SIZE < len(datagram) <= WILL_SIZE_MAX:
         raise ProtocolError(UNKNOWN, f"no will has this shape: {len(datagram)} bytes")
-    version, key_id, _ = _HEAD.unpack_from(datagram)
+    version, key_id, inc = _HEAD.unpack_from(datagram)
     if version != WILL_VERSION:
         raise ProtocolError(UNKNOWN, f"will of version {version}; known is {WILL_VERSION}")
-    header, rest = datagram[:header_size], datagram[header_size:]
-    name, inc = header[_HEAD.size : -INC_SIZE], header[-INC_SIZE:]
+    header, rest = datagram[: _HEAD.size], datagram[_HEAD.size :]
     cipher = ChaCha20Poly1305(_will_key(authkey, cluster_id, inc, key_id))
     try:
         payload = cipher.decrypt(rest[:NONCE_SIZE], rest[NONCE_SIZE:], header)
     except InvalidTag:
         raise ProtocolError(UNKNOWN, "will sealed with another key, or damaged") from None
-    try:
-        node = read_name(name.decode("ascii"))
-    except ValueError as error:
-        raise ProtocolError(UNKNOWN, f"will of no member: expected {error}") from None
-    if decode(payload, node) != _will(node, inc):
-        raise ProtocolError(node, "will that says something else than its header")
-    return node, inc
+    release = decode(payload, UNKNOWN)
+    if not isinstance(release, Release) or release != _will(release.tenure.node, inc):
+        raise ProtocolError(UNKNOWN, "a sealed datagram that is no will of its incarnation")
+    return release.tenure.node, inc
 
 
 def _will(node: str, inc: bytes) -> Release:
