@@ -56,7 +56,7 @@ class Peer:
         self.heard_ns: int | None = None
         """BOOTTIME at which anything authenticated came last."""
         self.said_ns = 0
-        """BOOTTIME at which a BEACON, GRANT or HELLO went to it last."""
+        """BOOTTIME at which a BEACON or GRANT went to it last."""
         self.is_linked = False
         self.is_ranked = False
         """False from the end of its tenure to its next HELLO: it is no candidate to wait for."""

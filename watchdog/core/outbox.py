@@ -29,7 +29,7 @@ from watchdog.core.effects import (
 from watchdog.core.guard import Guard
 from watchdog.core.ledger import Ledger
 from watchdog.core.membership import Roster
-from watchdog.core.messages import Beacon, Grant, Hello, Message
+from watchdog.core.messages import Beacon, Grant, Message
 from watchdog.core.promise import Voter
 from watchdog.core.settings import Settings, Timing
 from watchdog.instant import Instant
@@ -119,7 +119,7 @@ class Context:
 
     def send(self, peer: str, message: Message, now: Instant) -> None:
         """Say `message` to one peer."""
-        if isinstance(message, Beacon | Grant | Hello):
+        if isinstance(message, Beacon | Grant):
             self.roster.peers[peer].said_ns = now.boot_ns
         self.out.put(Send(peer, message))
 
