@@ -9,8 +9,11 @@ from tests.unit.watchdog.core.rig import Rig, all_of, leader
 from tests.unit.watchdog.core.support import (
     SOFT_MS,
     TIMING,
+    grant_to,
     hello,
+    members,
     sent,
+    settings,
 )
 from watchdog.core import effects as fx
 from watchdog.core import events as ev
