@@ -8,7 +8,7 @@ docstrings are their manual.  The world and its constant delays are in `tests/sc
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from tests.scenarios.machine import Disk, Machine, Plan
 from tests.scenarios.world import World
@@ -83,9 +83,8 @@ class Story:
         for machine in self.world.machines.values():
             machine.plan = replace(machine.plan, members=members)
 
-    def _change(self, name: str, **fields: object) -> None:
-        changed = (replace(m, **fields) if m.name == name else m for m in self._members)  # type: ignore[arg-type]
-        self._file(tuple(changed))
+    def _change(self, name: str, **fields: Any) -> None:
+        self._file(tuple(replace(m, **fields) if m.name == name else m for m in self._members))
 
     def do_witness(self, name: str) -> None:
         """`witness w`: it votes and never leads."""

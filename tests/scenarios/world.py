@@ -7,6 +7,7 @@ Messages cross the shipped codec.  Two nodes with the VIP up at once stop any st
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from tests.scenarios.machine import Heap, Machine
@@ -98,7 +99,7 @@ class World:
             (peer,) = ends - {machine.name}
             inc = link.incs.get(machine.name)
             if tells and inc is not None:
-                self.heap.after(NET_NS, lambda p=peer, i=inc: self._closed(machine.name, p, i))  # type: ignore[misc]
+                self.heap.after(NET_NS, partial(self._closed, machine.name, peer, inc))
 
     def _closed(self, gone: str, peer: str, inc: bytes) -> None:
         if (gone, peer) not in self.cut:
@@ -170,4 +171,4 @@ class World:
         for peer, machine in self.machines.items():
             if peer != name and (name, peer) not in self.cut:
                 event = ev.MessageReceived(name, inc, gone)
-                self.heap.after(NET_NS, lambda m=machine, e=event: m.post(e))  # type: ignore[misc]
+                self.heap.after(NET_NS, partial(machine.post, event))
