@@ -24,7 +24,7 @@ def plant() -> None:
 
     right = Conversation._dispatch
 
-    def dispatch(talk: Conversation, peer: str, message: Any, now: Any) -> None:  # noqa: ANN401
+    def dispatch(talk: Conversation, peer: str, message: Any, now: Any) -> None:
         if isinstance(message, PreVote | Vote | Beacon):
             talk._ctx.voter.promise = None
         right(talk, peer, message, now)

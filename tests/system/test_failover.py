@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from tests.system.cluster import SystemCluster, run_cluster
-from tests.system.prober import MS, SECOND, Arp, Story, Wills, story, timing
+from tests.system.prober import MS, SECOND, Story, Wills, story, timing
 from watchdog.cli.demo.journal import now_ns
 
 pytestmark = pytest.mark.root
@@ -35,7 +35,7 @@ def test_a_killed_node_process_leaves_a_will_and_the_next_node_takes_over(
     three: SystemCluster,
 ) -> None:
     """The VIP is off before anybody is told, and the told do not wait for the promise."""
-    with story(three) as told, Arp(three) as arp, Wills(three, told.others[0]) as wills:
+    with story(three) as told, Wills(three, told.others[0]) as wills:
         killed = now_ns()
         pid = three.node_pid(told.leader)
         three.kill(told.leader)
@@ -52,14 +52,13 @@ def test_a_killed_node_process_leaves_a_will_and_the_next_node_takes_over(
         assert told.came(following, killed).t - killed < timing(three).promise_ms * MS
         assert three.node_pid(told.leader) != pid
         assert told.states(told.leader)[-1] == "STANDBY"
-        assert arp.most() == 1
 
 
 def test_a_frozen_node_process_is_off_by_hard_and_rejoins_without_disturbing(
     three: SystemCluster,
 ) -> None:
     """SIGSTOP for ten seconds: the guardian does not ask a process that does not answer."""
-    with story(three) as told, Arp(three) as arp:
+    with story(three) as told:
         frozen = now_ns()
         three.freeze(told.leader)
         following = three.wait_coordinator(other_than=told.leader)
@@ -69,7 +68,6 @@ def test_a_frozen_node_process_is_off_by_hard_and_rejoins_without_disturbing(
         three.thaw(told.leader)
         assert three.wait_healthy() == following
         told.stays_calm(following)
-        assert arp.most() == 1
 
 
 def _cut_off(told: Story) -> Callable[[], None]:
@@ -158,6 +156,8 @@ def test_an_orderly_stop_hands_over_and_the_stopped_node_comes_back_as_standby(
         assert three.stop(told.leader) == 0
         following = three.wait_coordinator(other_than=told.leader)
         assert following in told.others
-        assert re.search(r"event=resigns .*reason=stop successor=" + following, told.log(told.leader))
+        assert re.search(
+            r"event=resigns .*reason=stop successor=" + following, told.log(told.leader)
+        )
         three.start(told.leader)
         assert three.wait_healthy() == following

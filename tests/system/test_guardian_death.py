@@ -55,14 +55,14 @@ def test_a_killed_guardian_takes_its_node_process_along_and_a_restart_cleans_up(
         three.kill(told.leader, "guardian")
         told.wait("the node process ended", lambda: not is_alive(node))
         assert three.cluster.running[told.leader].wait(1) is not None
-        assert told.leader in three.holding(), "nobody was left to remove it"
+        assert told.leader in told.holding(), "nobody was left to remove it"
         three.start(told.leader)
         told.wait_gone(told.leader, killed)
         told.wait("cleaned", lambda: "event=node_started" in told.log(told.leader))
         log = told.log(told.leader)
         assert log.index("event=off ") < log.index("event=node_started")
         following = three.wait_healthy()
-        assert three.holding() == {following}
+        assert told.holding() == {following}
         told.stays_calm(following)
 
 
