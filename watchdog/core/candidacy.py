@@ -189,14 +189,10 @@ class Candidacy:
                 self._retry_ns = min(self._retry_ns, now.boot_ns + reply.retry_ms * MS + MS // 2)
         else:
             pre.granted.add(peer)
-        match self._ctx.roster.weights.tally(pre.granted, pre.refused):
-            case VoteResult.WON:
-                return True
-            case VoteResult.LOST:
-                self.pre = None
-                return False
-            case VoteResult.PENDING:
-                return False
+        result = self._ctx.roster.weights.tally(pre.granted, pre.refused)
+        if result is VoteResult.LOST:
+            self.pre = None
+        return result is VoteResult.WON
 
     # --- vote
 

@@ -12,6 +12,8 @@ from watchdog.instant import Instant
 
 ALWAYS_EVERY: Final = 5
 ALARMS_SAID_MAX: Final = 16
+GRACE_DIVISOR: Final = 8
+"""A HELLO may be beacon/8 early or late, to go along with a round: wake-ups cost, bytes do not."""
 
 
 class Said(NamedTuple):
@@ -36,6 +38,7 @@ class Greeting:
         self._count = 0
         self._next_ns = 0
         self._said: Said | None = None
+        self._grace_ns = parts.ctx.timing.beacon_ns // GRACE_DIVISOR
 
     def _facts(self, now: Instant) -> Said:
         parts = self._parts
@@ -89,16 +92,16 @@ class Greeting:
         if facts != self._said:
             self._said = facts
             self._say_to_all(now)
-        elif now.boot_ns >= self._next_ns:
+        elif now.boot_ns >= self._next_ns - 2 * self._grace_ns:
             self._count += 1
-            self._next_ns = now.boot_ns + self._parts.ctx.timing.beacon_ns
+            self._next_ns = self._after(now)
             if self._count % ALWAYS_EVERY == 0:
                 self._say_to_all(now)
             else:
                 self._say_to_silent(now)
 
     def _say_to_all(self, now: Instant) -> None:
-        self._next_ns = now.boot_ns + self._parts.ctx.timing.beacon_ns
+        self._next_ns = self._after(now)
         hello = self.hello(now)
         for name, peer in self._parts.roster.peers.items():
             if peer.is_linked:
@@ -112,6 +115,14 @@ class Greeting:
             if peer.is_linked and peer.said_ns <= since_ns:
                 hello = hello or self.hello(now)
                 self._parts.ctx.send(name, hello, now)
+
+    def _after(self, now: Instant) -> int:
+        """When the next HELLO is due at the latest: about when the next round will be here."""
+        beacon_ns, promise = self._parts.ctx.timing.beacon_ns, self._parts.voter.promise
+        if promise is None:
+            return now.boot_ns + beacon_ns
+        since_ns = promise.since.boot_ns - self._grace_ns
+        return now.boot_ns + beacon_ns - (now.boot_ns - since_ns) % beacon_ns + 2 * self._grace_ns
 
     @property
     def next_ns(self) -> int:

@@ -54,8 +54,6 @@ class Voter:
         self.reserve: Reserve | None = None
         self.free_since = now
         """t0: when the last promise ended; ranks and windows count from it."""
-        self.ended_by_release = False
-        """Whether the last promise ended because its holder said that it is off."""
         self._sitout_since = now
         self._sitout_ns = max(self._timing.promise_ns, ledger.max_promise_ms * MS)
         self._is_sitting_out = True
@@ -105,7 +103,7 @@ class Voter:
             return None
         holder = self.promise.tenure.node
         self.promise = None
-        self.free_since, self.ended_by_release = now, False
+        self.free_since = now
         if holder != self._me:
             self._roster.peers[holder].is_ranked = False
         return holder
@@ -191,7 +189,7 @@ class Voter:
         hit = held is not None and held.tenure.inc == tenure.inc and held.tenure.no <= tenure.no
         if hit:
             self.promise = None
-            self.free_since, self.ended_by_release = now, True
+            self.free_since = now
         self._unrank(tenure)
         successor = release.successor
         if successor is not None and is_first and self.promise is None:
