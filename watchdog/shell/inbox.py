@@ -13,6 +13,8 @@ from watchdog.core.events import Event, MessageReceived
 
 PER_PEER_MAX: Final = 256
 LOCAL_MAX: Final = 4096
+SAME_ALARM_S: Final = 0.0002
+"""Deadlines so close to each other are one: a wake-up is later than that anyway."""
 
 
 class Inbox:
@@ -23,6 +25,7 @@ class Inbox:
         self._waiting: Counter[str] = Counter()
         self._per_peer_max = per_peer_max
         self._sleeper: asyncio.Future[None] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
         self.dropped: Counter[str] = Counter()
 
     def put_local(self, event: Event) -> None:
@@ -58,12 +61,23 @@ class Inbox:
             return
         loop = asyncio.get_running_loop()
         self._sleeper = loop.create_future()
-        timer = loop.call_later(timeout_s, self._wake)
+        self._set_alarm(loop, loop.time() + timeout_s)
         try:
             await self._sleeper
         finally:
-            timer.cancel()
             self._sleeper = None
+
+    def _set_alarm(self, loop: asyncio.AbstractEventLoop, at_s: float) -> None:
+        """Most events leave the deadline where it was, and its timer with it."""
+        if self._alarm is not None:
+            if abs(self._alarm.when() - at_s) < SAME_ALARM_S:
+                return
+            self._alarm.cancel()
+        self._alarm = loop.call_at(at_s, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._wake()
 
     def _wake(self) -> None:
         if self._sleeper is not None and not self._sleeper.done():

@@ -64,3 +64,35 @@ def test_sleeper_wakes_for_its_timer_and_not_at_all_when_something_waits() -> No
         await inbox.wait(3600)
 
     asyncio.run(story())
+
+
+def test_a_timer_that_rang_for_nobody_does_not_silence_the_next_one() -> None:
+    """The timer outlives the wait that set it, so it may ring while events are handled."""
+
+    async def scenario() -> None:
+        inbox = Inbox()
+        inbox.put_local(Ticked())
+        asyncio.get_running_loop().call_soon(inbox.put_local, Ticked())
+        inbox.take()
+        await inbox.wait(3600)
+        inbox.take()
+        await inbox.wait(0)
+        inbox.put_local(Ticked())
+        await inbox.wait(0)
+        inbox.take()
+        await inbox.wait(0)
+
+    asyncio.run(scenario())
+
+
+def test_an_earlier_deadline_takes_the_place_of_a_later_one() -> None:
+    """The timer of an hour must not be what wakes a leader that has a beacon to send."""
+
+    async def scenario() -> None:
+        inbox = Inbox()
+        asyncio.get_running_loop().call_soon(inbox.put_local, Ticked())
+        await inbox.wait(3600)
+        inbox.take()
+        await inbox.wait(0)
+
+    asyncio.run(scenario())
