@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sysconfig
 import time
 from pathlib import Path
 
@@ -16,9 +17,14 @@ def facts() -> dict[str, object]:
         "cpu": _cpu_model(),
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "python_optimized": "--enable-optimizations" in _configured(),
         "scheduling": best_scheduling(),
         "load_1m": round(os.getloadavg()[0], 2),
     }
+
+
+def _configured() -> str:
+    return str(sysconfig.get_config_var("CONFIG_ARGS"))
 
 
 def _cpu_model() -> str:
