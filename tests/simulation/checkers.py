@@ -227,17 +227,25 @@ class OffByHard:
 class LeaseIsCovered:
     """A guardian is on only while a quorum granted rounds of this tenure no older than `s`.
 
-    Counted are the grants that reached the node from the process that it knew as current.
+    The own weight counts until the node grants somebody else: then its tenures so far are over.
     """
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._newest: dict[Tenure, dict[str, int]] = {}
+        self._claimed: dict[bytes, int] = {}
+        self._lent: dict[bytes, int] = {}
         stage.watch.sent.setdefault(Grant, []).append(self.saw_grant)
+        stage.watch.sent.setdefault(Vote, []).append(self.saw_vote)
         stage.watch.accepted.append(self.saw_claim)
+
+    def saw_vote(self, process: NodeProcess, _: str, vote: Vote) -> None:
+        """A node claims a tenure."""
+        self._claimed[process.inc] = vote.tenure.no
 
     def saw_grant(self, process: NodeProcess, _: str, grant: Grant) -> None:
         """A voter has promised."""
+        self._lent[process.inc] = self._claimed.get(process.inc, 0)
         newest = self._newest.setdefault(grant.tenure, {})
         sent = grant.sent.raw_ns
         if newest.get(process.name, -1) < sent:
@@ -250,7 +258,8 @@ class LeaseIsCovered:
             return
         newest = self._newest.get(Tenure(node.name, node.inc, claim.no), {})
         weights = {m.name: m.weight for m in node.settings.members}
-        have = weights[node.name]
+        is_lent = claim.no <= self._lent.get(node.inc, -1)
+        have = 0 if is_lent else weights[node.name]
         for name, sent in newest.items():
             if name in weights and sent >= claim.s.raw_ns:
                 have += weights[name]
