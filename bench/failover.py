@@ -1,4 +1,4 @@
-"""What each fault costs a client: the longest time between two answers of the VIP around it.
+"""What each fault costs a client: the longest time in which the VIP did not answer it.
 
 Faults are done in turn to whoever leads, in one cluster for each timing, so that each meets a
 cluster that has a history.  The figures come from the observing process outside; what the nodes
@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from bench.lab import running
+from bench.outage import Outage, outages
 from tests.system.cluster import SystemCluster
 from watchdog.cli.demo.lab import run
-from watchdog.cli.demo.timeline import Outage
 from watchdog.config.timing import outage_ms, timing_for
 
 ASK_EVERY_MS: Final = 1
@@ -86,19 +86,19 @@ def measure(profile: str, faults: Sequence[str], reps: int) -> dict[str, Any]:
             "client_asks_every_ms": ASK_EVERY_MS,
             "holders_most": cluster.holders().most,
             "holders_source": "address events of all kernels, in one queue",
-            "outage_ms": by_fault(cluster.outages()),
+            "outage_ms": by_fault(outages(cluster.observations())),
             "expected_ms": expected(profile, scheduling),
         }
 
 
-def by_fault(outages: Sequence[Outage]) -> dict[str, list[float]]:
+def by_fault(found: Sequence[Outage]) -> dict[str, list[float]]:
     """Outages in ms by the name of the fault; RuntimeError when the service stayed away."""
-    found: dict[str, list[float]] = {}
-    for outage in outages:
+    gaps: dict[str, list[float]] = {}
+    for outage in found:
         if outage.gap_ns is None:
             raise RuntimeError(f"the service did not come back: {outage}")
-        found.setdefault(outage.title, []).append(round(outage.gap_ns / NS_PER_MS, 2))
-    return found
+        gaps.setdefault(outage.title, []).append(round(outage.gap_ns / NS_PER_MS, 2))
+    return gaps
 
 
 def expected(profile: str, scheduling: str) -> dict[str, dict[str, float]]:

@@ -39,7 +39,7 @@ def verdict(seen: float, goal: float) -> str:
 
 def costs(quiet: Mapping[str, Any]) -> str:
     """What a quiet node costs, and how long `status` takes."""
-    return "\n".join(["", *_processes(quiet["idle"]), *_status(quiet["status_ms"])])
+    return "\n".join(["", *_processes(quiet["idle"]), *_status(quiet)])
 
 
 def _processes(idle: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
@@ -57,10 +57,14 @@ def _processes(idle: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
     yield f"guardian: {uss_mib} MiB (goal {GUARDIAN_USS_MIB}: {verdict(uss_mib, GUARDIAN_USS_MIB)})"
 
 
-def _status(times_ms: list[float]) -> Iterator[str]:
+def _status(quiet: Mapping[str, Any]) -> Iterator[str]:
+    times_ms, cpu_ms = quiet["status_ms"], statistics.median(quiet["status_cpu_ms"])
     median = statistics.median(times_ms)
     spread = f"median {median:.0f} ms, worst {max(times_ms):.0f} ms of {len(times_ms)}"
-    yield f"quorumdog status: {spread} (goal {STATUS_MS}: {verdict(median, STATUS_MS)})"
+    yield (
+        f"quorumdog status: {spread}, CPU {cpu_ms:.0f} ms"
+        f" (goal {STATUS_MS}: {verdict(median, STATUS_MS)})"
+    )
 
 
 def conditions(facts: Mapping[str, object]) -> str:

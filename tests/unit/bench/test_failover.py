@@ -3,13 +3,13 @@
 import pytest
 
 from bench.failover import FAULTS, by_fault, expected
-from watchdog.cli.demo.timeline import Outage
+from bench.outage import Outage
 
 MS = 1_000_000
 
 
 def _outage(title: str, gap_ns: int | None) -> Outage:
-    return Outage(title, 0, gap_ns, "alpha", "beta")
+    return Outage(title, gap_ns)
 
 
 def test_outages_are_listed_by_fault_in_their_order() -> None:

@@ -42,10 +42,11 @@ def test_the_number_of_holders_is_always_shown() -> None:
 def test_a_node_is_judged_as_a_whole_and_its_guardian_alone() -> None:
     """Two goals of the product: CPU time of a node, memory of the process that must survive."""
     roles = ("coordinator guardian", "coordinator node", "standby guardian", "standby node")
-    text = costs({"idle": dict.fromkeys(roles, COST), "status_ms": [80.0, 90.0, 300.0]})
+    status = {"status_ms": [80.0, 90.0, 300.0], "status_cpu_ms": [70.0]}
+    text = costs({"idle": dict.fromkeys(roles, COST), **status})
     assert _line(text, "coordinator: 0.400").endswith("NO)")
     assert _line(text, "guardian:").endswith("NO)")
-    assert "median 90 ms, worst 300 ms of 3 (goal 100: ok)" in text
+    assert "median 90 ms, worst 300 ms of 3, CPU 70 ms (goal 100: ok)" in text
 
 
 def test_a_goal_that_is_met_exactly_is_met() -> None:
