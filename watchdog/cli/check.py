@@ -4,6 +4,7 @@ Exit codes: 0 ok, 1 warnings with --strict, 2 faults, 3 the file cannot be read.
 """
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from typing import Final, NoReturn
@@ -13,7 +14,7 @@ import click
 from watchdog.cli.configured import FILE_HELP, NODE_HELP, SET_HELP, flags_of, warn
 from watchdog.cli.privileges import scheduling_refusal, vip_problem
 from watchdog.cli.stored import stored_members
-from watchdog.config.addresses import find_node, machine_addresses
+from watchdog.config.addresses import find_node, is_local, machine_addresses
 from watchdog.config.budget import budget
 from watchdog.config.errors import EXIT_FAULTS, ConfigError, Fault, Problem
 from watchdog.config.files import hook_warnings, key_problems, pki_problems
@@ -21,6 +22,7 @@ from watchdog.config.load import DEFAULT_FILE, Loaded, examine
 from watchdog.config.membership import read_addresses, reconcile
 from watchdog.config.numbers import final_weights
 from watchdog.config.plan import resolve
+from watchdog.config.schema import Config
 
 STRICT_CODE: Final = 1
 
@@ -79,7 +81,24 @@ def _machine_warnings(loaded: Loaded, name: str | None, place: Problem | None) -
         if problem is not None:
             yield loaded.fault(problem)
     if name is not None:
+        yield from map(loaded.fault, interface_problems(loaded.config, name))
         yield from _membership(loaded, name)
+
+
+def interface_problems(config: Config, name: str) -> Iterator[Problem]:
+    """VIPs whose interface this machine lacks; none when it is not `name`'s, or never leads."""
+    node = config.nodes[name]
+    if node.role == "witness" or not is_local(node.address, machine_addresses()):
+        return
+    there = {interface for _, interface in socket.if_nameindex()}
+    for vip, options in config.vip.items():
+        if options.interface not in there:
+            yield Problem(
+                ("vip", vip, "interface"),
+                f"this machine has no interface {options.interface}",
+                f"{name} could not hold the VIP when it is elected",
+                f"see `ip link`; there are: {', '.join(sorted(there))}",
+            )
 
 
 def _membership(loaded: Loaded, name: str) -> Iterator[Fault]:

@@ -22,6 +22,7 @@ CONFIG_HELP: Final = "The cluster's file."
 NODE_HELP: Final = "The node that is expected to answer."
 SET_HELP: Final = "As given to `run`; cluster.run_dir and cluster.port matter here."
 SOCKET_HELP: Final = "The control socket, instead of the one that follows from the file."
+SUDO: Final = "it is for root and the group of [ipc] group: try `sudo quorumdog ...`"
 UNREACHABLE_CODE: Final = 3
 REFUSED_CODE: Final = 1
 
@@ -92,7 +93,8 @@ def _read(config: str) -> dict[str, Any]:
         return tomllib.loads(Path(config).read_text(encoding="utf-8"))
     except OSError as error:
         what = f"cannot read {config}: {error.strerror}"
-        fail(UNREACHABLE_CODE, what, "say which file with --config, or which socket with --socket")
+        advice = "say which file with --config, or which socket with --socket"
+        fail(UNREACHABLE_CODE, what, SUDO if isinstance(error, PermissionError) else advice)
     except ValueError as error:
         fail(UNREACHABLE_CODE, f"{config}: {error}", f"see `quorumdog check --config {config}`")
 
@@ -113,7 +115,7 @@ def _key(path: object) -> str | None:
 
 def _advice(error: UnreachableError, config: str) -> tuple[str, ...]:
     if "ermission" in error.why:
-        return ("it is for root and the group of [ipc] group: try `sudo quorumdog ...`",)
+        return (SUDO,)
     if "within" in error.why:
         return ("it is there but does not answer: see its log (`journalctl -u quorumdog`)",)
     return (

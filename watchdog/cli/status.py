@@ -5,6 +5,7 @@ Exit codes are for scripts: 0 healthy, 1 degraded, 2 no quorum, 3 no daemon.
 
 import json
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -24,6 +25,11 @@ from watchdog.cli.local import (
 WIDTH: Final = 100
 REFRESH_S: Final = 1.0
 CLEAR: Final = "\x1b[H\x1b[2J"
+TEXT_LINES_MAX: Final = 6
+MEMORY: Final = {
+    "amnesiac": "nothing is stored here: the others are asked what this node must not forget",
+}
+"""What the shorter words of the daemon mean."""
 HEADINGS: Final = ("NODE", "ADDRESS", "STATE", "ROLE", "PRI", "HEARD", "RTT", "REACHABLE")
 
 
@@ -72,9 +78,14 @@ def exit_code(body: dict[str, Any]) -> int:
 
 
 def render(body: dict[str, Any], width: int = WIDTH) -> str:
-    """The table and its footer as text; no line is longer than `width`."""
-    lines = [_headline(body), *_table([_row(row, body) for row in body["nodes"]]), *_footer(body)]
-    return "\n".join(_cut(printable(line.rstrip()), width) for line in lines)
+    """The table, cut to `width`, and its footer, wrapped."""
+    table = [_headline(body), *_table([_row(row, body) for row in body["nodes"]])]
+    lines = [_cut(line.rstrip(), width) for line in table]
+    for text in _footer(body):
+        lines += textwrap.wrap(
+            text, width, subsequent_indent="    ", max_lines=TEXT_LINES_MAX, placeholder="..."
+        )
+    return "\n".join(map(printable, lines))
 
 
 def _headline(body: dict[str, Any]) -> str:
@@ -110,29 +121,38 @@ def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 
 def _footer(body: dict[str, Any]) -> Iterator[str]:
     for row in body["nodes"]:
-        if row["reason"]:
+        if row["reason"] and not _is_said_elsewhere(row, body):
             place = "" if row["reachable"] else "not reachable: "
             yield f"{row['name']}: {place}{row['reason']}"
     for vip in body["vips"]:
         place = "held here" if vip["held"] else "not held here"
         yield f"VIP {vip['name']} {vip['address']}: {place}"
     quorum = body["quorum"]
-    lost = "" if quorum["ok"] else ", LOST"
+    lost = "" if quorum["ok"] else " LOST"
     lease = body["lease_left_ms"]
     lease_text = f"; lease left {lease} ms" if lease else ""
-    yield f"quorum {quorum['have']}/{quorum['need']} needed{lost}{lease_text}; {_machine(body)}"
+    votes = f"{quorum['have']} present, {quorum['need']} needed"
+    yield f"quorum{lost}: {votes}{lease_text}; {_machine(body)}"
     if body["memory"] != "intact":
-        yield f"memory: {body['memory']}"
+        yield f"memory: {MEMORY.get(body['memory'], body['memory'])}"
     if body["waiting_for"]:
         missing = ", ".join(body["waiting_for"])
         yield f"waiting for: {missing} (or, once and on purpose: `quorumdog form`)"
     if move := body["last_move"]:
         giver = move["from"] or "nobody"
-        yield f"last move: {giver} -> {move['to']} at {move['at']}: {move['reason']}"
+        what = f"{giver} -> {move['to']}, seen by {body['local']} at {move['at']}"
+        yield f"last move: {what}: {move['reason']}"
     for kind, refused in body["refusals"].items():
         yield f"refused: {kind} x{refused['count']}, last from {refused['last_address']}"
     for text in body["warnings"]:
         yield f"warning: {text}"
+
+
+def _is_said_elsewhere(row: dict[str, Any], body: dict[str, Any]) -> bool:
+    """A witness is one by its role; what this node has forgotten has a line of its own."""
+    is_forgetful = row["name"] == body["local"] and body["memory"] != "intact"
+    said = {row["role"], "state lost"} if is_forgetful else {row["role"]}
+    return row["reason"] in said
 
 
 def _machine(body: dict[str, Any]) -> str:

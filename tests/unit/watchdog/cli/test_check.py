@@ -122,3 +122,17 @@ def test_membership_that_is_not_the_stored_one_is_a_warning(
     assert code == 0
     assert sentence in output
     assert "run --accept-membership" in output
+
+
+def test_interface_that_this_machine_lacks_is_a_warning(tmp_path: Path) -> None:
+    """Found by daylight, and not at the first election; a witness never needs it."""
+    vip = '[vip.v]\naddress = "127.9.9.9/32"\ninterface = "nosuch0"\n'
+    file = configured(tmp_path, vip)
+    code, output = check(file, "--strict")
+    assert code == 1
+    assert f"warning: {file}:14: this machine has no interface nosuch0" in output
+    assert "there are: " in output
+    assert "nosuch0" not in check(configured(tmp_path, vip.replace("nosuch0", "lo")))[1]
+    assert (
+        "nosuch0" not in run("check", "--config", configured(tmp_path, vip), "--node", "w").output
+    )

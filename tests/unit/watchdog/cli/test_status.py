@@ -11,7 +11,7 @@ from watchdog.shell.status_view import Surroundings, view
 
 LINK = {"connected": True, "rtt_ms": 0.42, "error": ""}
 AROUND = Surroundings({"beta": LINK, "gamma": LINK}, {}, "rt")
-MOVE = Move("beta", "alpha", "2026-01-02T03:04:05.678Z", "switchover: kernel update")
+MOVE = Move("beta", "alpha", "2026-01-02T03:04:05.678Z", "kernel update")
 
 
 def body(
@@ -32,8 +32,8 @@ def test_healthy_cluster_is_one_look() -> None:
         "  beta   10.0.0.12:9000  STANDBY      member       2    0.0 s  0.42 ms  yes",
         "  gamma  10.0.0.13:9000  STANDBY      witness      1    0.0 s  0.42 ms  yes",
         "VIP db 10.0.0.100/24: held here",
-        "quorum 3/2 needed; lease left 812 ms; scheduling rt; gate none",
-        "last move: beta -> alpha at 2026-01-02T03:04:05.678Z: switchover: kernel update",
+        "quorum: 3 present, 2 needed; lease left 812 ms; scheduling rt; gate none",
+        "last move: beta -> alpha, seen by alpha at 2026-01-02T03:04:05.678Z: kernel update",
     ]
 
 
@@ -67,8 +67,8 @@ def test_everything_that_is_wrong_is_said() -> None:
     assert lines[0].startswith("pg-prod: no coordinator")
     assert lines[5:] == [
         "VIP db 10.0.0.100/24: not held here",
-        "quorum 1/2 needed, LOST; scheduling rt; gate none",
-        "memory: amnesiac",
+        "quorum LOST: 1 present, 2 needed; scheduling rt; gate none",
+        "memory: nothing is stored here: the others are asked what this node must not forget",
         "waiting for: beta, gamma (or, once and on purpose: `quorumdog form`)",
         "refused: wrong_key x3, last from 10.0.0.99",
         "warning: SPLIT_BRAIN: two leaders met",
@@ -77,10 +77,24 @@ def test_everything_that_is_wrong_is_said() -> None:
 
 
 def test_no_line_is_wider_than_a_terminal() -> None:
-    """A long reason is cut; --json has all of it."""
-    text = render(body(Surroundings({}, {}, "rt", ["x" * 300])))
-    assert max(map(len, text.splitlines())) == WIDTH
+    """What to do stands at the end of a warning, so it is wrapped; a flood of text is cut."""
+    text = render(body(Surroundings({}, {}, "rt", ["y " * 100 + "do this", "x" * 3000])))
+    lines = text.splitlines()
+    assert max(map(len, lines)) == WIDTH
+    assert any(line.startswith("    y") and line.endswith("do this") for line in lines)
+    assert len(lines) < 20
     assert text.endswith("...")
+
+
+def test_what_a_line_says_is_not_said_again() -> None:
+    """A witness is one by its role; a new node's "state lost" would only frighten."""
+    core = core_status()
+    core["nodes"][0] |= {"reason": "state lost"}
+    core["nodes"][2] |= {"reason": "witness"}
+    text = render(body(nodes=core["nodes"], memory="amnesiac"))
+    assert "state lost" not in text
+    assert "\ngamma: " not in text
+    assert "\nalpha: state lost" in render(body(nodes=core["nodes"]))
 
 
 def test_text_of_others_cannot_move_the_cursor() -> None:
