@@ -15,6 +15,7 @@ from tests.system.prober import Story, story
 from watchdog.cli.demo.lab import VIP, VIP6, LabError, run
 
 pytestmark = pytest.mark.root
+HELD_S = 0.5
 LENGTHS = {VIP: 32, VIP6: 128}
 
 
@@ -62,7 +63,7 @@ def test_a_new_leader_waits_for_whoever_answers_and_says_so(waiting: SystemClust
             with _foreign(waiting, VIP6):
                 _lose(told)
                 told.wait("it says so", lambda: _alarmed(waiting, told.others))
-                waiting.pause(1.5)
+                waiting.pause(HELD_S)
                 assert not told.holding()
                 assert any("VIP_CONFLICT" in told.log(name) for name in told.others)
             following = waiting.wait_coordinator()
