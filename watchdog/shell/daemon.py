@@ -117,7 +117,6 @@ class Daemon:
             disk=self._storage,
             guard=self._guard,
             desk=self._control,
-            history=self._moves,
             log=log,
             will=_will(means, self._inc),
             epoch=self._epoch,
@@ -204,7 +203,8 @@ class Daemon:
                 if self._performer.exit_code is not None:
                     return self._performer.exit_code
             left_s = (self._deadline_ns - clock.now().boot_ns) / SECOND
-            await self._inbox.wait(min(max(left_s, SLEEP_MIN_S), SLEEP_MAX_S))
+            timeout_s = min(max(left_s, SLEEP_MIN_S), SLEEP_MAX_S)
+            await self._inbox.wait(timeout_s, self._deadline_ns)
 
     def _step(self, event: Event) -> None:
         now = clock.now()

@@ -13,8 +13,6 @@ from watchdog.core.events import Event, MessageReceived
 
 PER_PEER_MAX: Final = 256
 LOCAL_MAX: Final = 4096
-SAME_ALARM_S: Final = 0.0002
-"""Deadlines so close to each other are one: a wake-up is later than that anyway."""
 
 
 class Inbox:
@@ -26,6 +24,7 @@ class Inbox:
         self._per_peer_max = per_peer_max
         self._sleeper: asyncio.Future[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
+        self._until_ns: int | None = None
         self.dropped: Counter[str] = Counter()
 
     def put_local(self, event: Event) -> None:
@@ -54,26 +53,25 @@ class Inbox:
             self._waiting[event.peer] -= 1
         return event
 
-    async def wait(self, timeout_s: float) -> None:
-        """Sleep until there is an event, or for `timeout_s` seconds; others run in any case."""
+    async def wait(self, timeout_s: float, until_ns: int | None = None) -> None:
+        """Sleep until there is an event, or for `timeout_s` seconds; others run in any case.
+
+        `until_ns` is the deadline behind the timeout: most events leave it where it was, and then
+        its timer stays, too.
+        """
         if self._events:
             await asyncio.sleep(0)
             return
         loop = asyncio.get_running_loop()
         self._sleeper = loop.create_future()
-        self._set_alarm(loop, loop.time() + timeout_s)
+        if self._alarm is None or until_ns is None or until_ns != self._until_ns:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm, self._until_ns = loop.call_later(timeout_s, self._ring), until_ns
         try:
             await self._sleeper
         finally:
             self._sleeper = None
-
-    def _set_alarm(self, loop: asyncio.AbstractEventLoop, at_s: float) -> None:
-        """Most events leave the deadline where it was, and its timer with it."""
-        if self._alarm is not None:
-            if abs(self._alarm.when() - at_s) < SAME_ALARM_S:
-                return
-            self._alarm.cancel()
-        self._alarm = loop.call_at(at_s, self._ring)
 
     def _ring(self) -> None:
         self._alarm = None
