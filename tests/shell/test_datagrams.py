@@ -43,7 +43,12 @@ def test_a_will_becomes_a_release_of_the_whole_incarnation() -> None:
             await until(lambda: bool(inbox.events))
             task.cancel()
         release = Release(
-            Tenure("beta", INC, GONE_NO), term=0, successor=None, gone=True, was_on=True
+            Tenure("beta", INC, GONE_NO),
+            term=0,
+            successor=None,
+            gone=True,
+            was_on=True,
+            reason="its node process died",
         )
         assert inbox.events == [MessageReceived("beta", INC, release)]
         assert datagrams.wills == 1

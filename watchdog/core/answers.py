@@ -107,7 +107,8 @@ class Answers:
 
     def _hook_ended(self, event: HookEnded, now: Instant) -> None:
         parts = self._parts
-        parts.out.note("hook_ended", hook="escalation", ok=event.ok, detail=event.detail)
+        if event.detail or not event.ok:
+            parts.out.note("hook_ended", hook="escalation", ok=event.ok, detail=event.detail)
         if event.ok or parts.office is None or not parts.guard.is_latest_escalation(event.n):
             return
         if parts.office.phase is not Phase.RESIGNING:
@@ -127,7 +128,7 @@ class Answers:
             parts.fitness.punish(now)
             parts.resign("vip_conflict", now)
         else:
-            parts.office.act_on_lease(now)
+            parts.office.probe_ended(now)
 
     def _guardian_ready(self, event: GuardianReady) -> None:
         parts = self._parts

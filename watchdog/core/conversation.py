@@ -252,7 +252,7 @@ class Conversation:
         parts = self._parts
         was_held = self._ctx.voter.release(release, now)
         if was_held:
-            parts.was_released(release.tenure.node, now, was_on=release.was_on)
+            parts.was_released(release, now)
         reserve = self._ctx.voter.reserve
         if release.successor != self._ctx.me or reserve is None or reserve.node != self._ctx.me:
             return

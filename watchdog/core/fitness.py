@@ -73,6 +73,8 @@ class Fitness:
             return "stopping"
         if ctx.ledger.is_bad(now):
             return "storage is bad"
+        if not ctx.roster.is_quorum_connected(now):
+            return "hears no quorum"
         return "" if ctx.roster.is_covered(now) else "promises of the others are too short"
 
     def is_fit(self, now: Instant) -> bool:

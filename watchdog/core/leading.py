@@ -57,6 +57,7 @@ class Leadership:
         self.phase = Phase.ELECTED
         self.won = now
         self.was_on = False
+        self._may_escalate_ns = now.boot_ns
         self._beacon_voters: set[str] = set()
         self._beacon_ns = now.boot_ns
         self._extended_to: LeaseRound | None = None
@@ -157,6 +158,11 @@ class Leadership:
             self._probe.follow_up(now)
             self.act_on_lease(now)
 
+    def probe_ended(self, now: Instant) -> None:
+        """The VIP was looked for: a conflict that is over leaves the usual time to escalate."""
+        self._may_escalate_ns = now.boot_ns
+        self.act_on_lease(now)
+
     def refused(self) -> None:
         """The guardian refused this ESCALATE: the next grant tries again."""
         if self.phase is Phase.ESCALATING:
@@ -177,7 +183,7 @@ class Leadership:
 
     def _escalation_end_ns(self) -> int:
         timing = self._ctx.timing
-        end_ns = self.won.boot_ns + timing.vote_wait_ns
+        end_ns = self._may_escalate_ns + timing.vote_wait_ns
         return end_ns + (PROBE_GRACE_NS if self._probe.is_answered() else 0)
 
     # --- re-election in place

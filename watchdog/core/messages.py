@@ -131,6 +131,8 @@ class Release:
     gone: bool
     was_on: bool = False
     """Whether the tenure held the VIPs, so that nobody need look for them after this."""
+    reason: str = ""
+    """Why it ended, for people: what `status` shows as the reason of the next move."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -304,9 +304,7 @@ class Node:
         if trigger is Trigger.NETWORK_RESTORED:
             parts.roster.forget()
         old, new = parts.state.fire(trigger)
-        office, reason = parts.office, self._uplink.why
-        if trigger not in (Trigger.NETWORK_LOST, Trigger.NETWORK_RESTORED):
-            reason = "" if office is None else office.phase.value
+        reason = self._reason_of(trigger, old, now)
         parts.out.put(
             StateChanged(
                 old=old.value,
@@ -316,6 +314,23 @@ class Node:
                 term=parts.ledger.term,
                 coordinator=parts.coordinator(),
             )
+        )
+
+    def _reason_of(self, trigger: Trigger, old: State, now: Instant) -> str:
+        """The words behind a change of state, for the log and the state_change hook."""
+        parts, weights = self._parts, self._parts.roster.weights
+        if trigger in (Trigger.NETWORK_LOST, Trigger.NETWORK_RESTORED):
+            return self._uplink.why
+        if trigger is Trigger.ELECTION_WON:
+            return f"elected in term {parts.ledger.term}"
+        if trigger is Trigger.LOADING_FINISHED:
+            return "state intact, sit-out over"
+        if old is State.COORDINATOR and parts.last_end is not None:
+            return parts.last_end[1]
+        if trigger is Trigger.STATE_FORGOTTEN:
+            return parts.guard.off_failed or "guardian not off, or suspended"
+        return (
+            f"hears {parts.roster.reachable_weight(now)} of {weights.total}, needs {weights.need}"
         )
 
     # --- time

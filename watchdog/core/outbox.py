@@ -56,6 +56,13 @@ GROUP: Final[dict[type, int]] = {
 ALARMS_MAX: Final = 32
 
 
+def _word(value: object) -> str:
+    """A value as operators read it."""
+    if value is None:
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 @dataclass(slots=True)
 class Outbox:
     """What the present step asks for, and the alarms that stand."""
@@ -69,7 +76,7 @@ class Outbox:
 
     def note(self, name: str, **fields: object) -> None:
         """One line for the log."""
-        self.put(Note(name, tuple((k, str(v)) for k, v in fields.items())))
+        self.put(Note(name, tuple((k, _word(v)) for k, v in fields.items())))
 
     def alarm(self, name: str, text: str) -> None:
         """Something an operator must look at; said once until it is cleared or changes."""

@@ -15,7 +15,7 @@ from watchdog.core.guard import Guard
 from watchdog.core.leading import Leadership, Phase
 from watchdog.core.ledger import Ledger
 from watchdog.core.membership import Roster
-from watchdog.core.messages import Tenure
+from watchdog.core.messages import Release, Tenure
 from watchdog.core.outbox import Context, Outbox
 from watchdog.core.promise import Voter
 from watchdog.core.settings import Settings
@@ -37,6 +37,8 @@ class Parts:
         self.state = NodeState()
         self.office: Leadership | None = None
         self.has_exited = False
+        self.last_end: tuple[str, str] | None = None
+        """(node, why): the newest end of a tenure that this node knows of."""
         self._settings = settings
         self._loaded = loaded
         self._rng = rng
@@ -80,6 +82,7 @@ class Parts:
         office = self.office
         if office is None:
             return
+        self.last_end = (self.ctx.me, reason)
         if office.phase is not Phase.RESIGNING:
             if reason == "not_escalated":
                 self.fitness.punish(now)
@@ -106,16 +109,20 @@ class Parts:
 
     def promise_ended(self, holder: str, now: Instant) -> None:
         """The promise of this voter expired: its holder fell silent."""
+        if holder != self.ctx.me:
+            self.last_end = (holder, "fell silent")
         self.candidacy.redraw()
         self.verdicts.promise_ended(holder, now)
         self.probe.holder_fell_silent(now)
 
-    def was_released(self, holder: str, now: Instant, *, was_on: bool) -> None:
+    def was_released(self, release: Release, now: Instant) -> None:
         """The promise of this voter was released by its holder."""
+        holder = release.tenure.node
+        if release.was_on:
+            self.last_end = (holder, release.reason or "released")
+            self.probe.holder_released()
         self.candidacy.redraw()
         self.verdicts.promise_ended(holder, now)
-        if was_on:
-            self.probe.holder_released()
 
     def exit(self, code: int, why: str) -> None:
         """End the node process; said once."""

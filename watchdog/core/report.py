@@ -30,6 +30,7 @@ def report(parts: Parts, uplink_why: str, now: Instant) -> Report:
         "memory": parts.formation.memory.value,
         "waiting_for": parts.formation.waiting_for(),
         "escalated": parts.guard.is_on,
+        "last_end": parts.last_end and {"node": parts.last_end[0], "why": parts.last_end[1]},
         "unfit": parts.fitness.unfit_reason(now),
         "uplink": "" if parts.fitness.has_uplink else uplink_why,
         "alarms": [[name, text] for name, text in sorted(parts.out.alarms.items())],

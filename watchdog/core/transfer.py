@@ -17,6 +17,7 @@ from watchdog.core.settings import promise_covers
 from watchdog.instant import MS, SECOND, Instant
 
 RELEASE_COPIES: Final = 3
+REASON_MAX: Final = 128
 RELEASE_GAP_NS: Final = 20 * MS
 FAILBACK: Final = "failback"
 FAILBACK_DELAY_MAX_NS: Final = 3600 * SECOND
@@ -173,7 +174,14 @@ class Handing:
         assert self._ctx.guard.is_off, "release before off"
         resignation, self.resignation = self.resignation, None
         successor = resignation.successor if resignation else None
-        release = Release(office.tenure, office.term, successor, gone=False, was_on=office.was_on)
+        release = Release(
+            office.tenure,
+            office.term,
+            successor,
+            gone=False,
+            was_on=office.was_on,
+            reason=resignation.reason[:REASON_MAX] if resignation else "",
+        )
         self._ctx.voter.release(release, now)
         self._ctx.broadcast(release, now)
         self._repeats.append(_Repeat(release, RELEASE_COPIES - 1, now.boot_ns + RELEASE_GAP_NS))

@@ -9,7 +9,6 @@ import socket
 from typing import Final
 
 from watchdog.core.events import MessageReceived
-from watchdog.core.messages import GONE_NO, Release, Tenure
 from watchdog.shell.listener import bound_socket
 from watchdog.shell.plan import NodePlan
 from watchdog.shell.refusals import Refusal, Refusals
@@ -74,7 +73,4 @@ class Datagrams:
             self._refusals.note(Refusal.BAD_WILL, address, f"will of {node}, which is no peer")
             return
         self.wills += 1
-        release = Release(
-            Tenure(node, inc, GONE_NO), term=0, successor=None, gone=True, was_on=True
-        )
-        self._inbox.put_peer(MessageReceived(node, inc, release))
+        self._inbox.put_peer(MessageReceived(node, inc, seal.will(node, inc)))

@@ -1,7 +1,7 @@
 """Notices when the coordinator changes, so that `status` can say what moved last, when and why.
 
-The core knows only the present; people ask for the past.  A node can name the reason only as far
-as it saw it: its own resignation, or why it stopped to hear the other.
+The core knows only the present; people ask for the past.  The reason travels with the RELEASE of
+the one that gave up; of one that said nothing a node knows only that it fell silent.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,12 +24,7 @@ class Moves:
 
     def __init__(self) -> None:
         self.coordinator: str | None = None
-        self._resigned_for = ""
         self.last: Move | None = None
-
-    def resigned(self, reason: str) -> None:
-        """This node gives the place up, for `reason`."""
-        self._resigned_for = reason
 
     def look(self, core: Mapping[str, Any], clock: Callable[[], str]) -> Move | None:
         """The move that `core` (Node.status()) shows for the first time; `clock` says when."""
@@ -38,13 +33,14 @@ class Moves:
             return None
         self.coordinator = taker
         self.last = Move(giver, taker, clock(), self._reason(core, giver))
-        self._resigned_for = ""
         return self.last
 
-    def _reason(self, core: Mapping[str, Any], giver: str | None) -> str:
+    @staticmethod
+    def _reason(core: Mapping[str, Any], giver: str | None) -> str:
         if giver is None:
             return "first seen"
-        if self._resigned_for:
-            return self._resigned_for
+        end = core["last_end"]
+        if end and end["node"] == giver:
+            return str(end["why"])
         lost = next((row["reason"] for row in core["nodes"] if row["name"] == giver), "")
         return f"{giver} is lost: {lost}" if lost else f"{giver} handed over"

@@ -45,13 +45,6 @@ class Desk(Protocol):
         """Answer the operator's command `rid`."""
 
 
-class History(Protocol):
-    """What performing needs of `shell.moves`."""
-
-    def resigned(self, reason: str) -> None:
-        """This node gives its place up."""
-
-
 class Performer:
     """Performs effects; `exit_code` is set once the core wants to end."""
 
@@ -62,7 +55,6 @@ class Performer:
         disk: Disk,
         guard: Guard,
         desk: Desk,
-        history: History,
         log: Log,
         will: protocol.ArmWill,
         epoch: Callable[[], int],
@@ -71,7 +63,6 @@ class Performer:
         self._disk = disk
         self._guard = guard
         self._desk = desk
-        self._history = history
         self._log = log
         self._will = will
         self._epoch = epoch
@@ -101,7 +92,7 @@ class Performer:
             case effects.StateChanged():
                 self._publish(effect)
             case effects.Note(name, fields):
-                self._note(name, dict(fields))
+                self._log.info(name, **dict(fields))
             case effects.Alarm(name, text):
                 self._log.error("alarm", name=name, text=text)
             case effects.Reply(rid, ok, text):
@@ -111,11 +102,6 @@ class Performer:
                 self.exit_code = code
             case _:
                 assert_never(effect)
-
-    def _note(self, name: str, fields: dict[str, str]) -> None:
-        self._log.info(name, **fields)
-        if name == "resigns":
-            self._history.resigned(fields.get("reason", ""))
 
     def _publish(self, change: effects.StateChanged) -> None:
         self._log.info(

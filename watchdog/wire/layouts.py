@@ -128,6 +128,7 @@ LAYOUTS: Final = (
         successor=maybe(NAME),
         gone=FLAG,
         was_on=FLAG,
+        reason=TEXT,
     ),
     _layout(9, messages.Transfer, tenure=TENURE),
     _layout(10, messages.Ready, tenure=TENURE, ok=FLAG, reason=TEXT),

@@ -27,6 +27,7 @@ NONCE_SIZE: Final = 12
 TAG_SIZE: Final = 16
 WILL_SIZE_MAX: Final = 256
 WILL_VERSION: Final = 1
+WILL_REASON: Final = "its node process died"
 
 _HEAD: Final = struct.Struct(f">BB{INC_SIZE}s")
 """version, key id, incarnation; the nonce follows."""
@@ -64,7 +65,7 @@ def seal_will(
     assert len(nonce) == NONCE_SIZE
     header = _HEAD.pack(WILL_VERSION, key_id, read_inc(inc))
     cipher = ChaCha20Poly1305(_will_key(authkey, cluster_id, inc, key_id))
-    return header + nonce + cipher.encrypt(nonce, encode(_will(read_name(node), inc)), header)
+    return header + nonce + cipher.encrypt(nonce, encode(will(read_name(node), inc)), header)
 
 
 def open_will(authkey: bytes, cluster_id: bytes, datagram: bytes) -> tuple[str, bytes]:
@@ -81,13 +82,15 @@ def open_will(authkey: bytes, cluster_id: bytes, datagram: bytes) -> tuple[str, 
     except InvalidTag:
         raise ProtocolError(UNKNOWN, "will sealed with another key, or damaged") from None
     release = decode(payload, UNKNOWN)
-    if not isinstance(release, Release) or release != _will(release.tenure.node, inc):
+    if not isinstance(release, Release) or release != will(release.tenure.node, inc):
         raise ProtocolError(UNKNOWN, "a sealed datagram that is no will of its incarnation")
     return release.tenure.node, inc
 
 
-def _will(node: str, inc: bytes) -> Release:
-    return Release(Tenure(node, inc, GONE_NO), term=0, successor=None, gone=True, was_on=True)
+def will(node: str, inc: bytes) -> Release:
+    """What a will says: the whole incarnation has ended, and all that it held is off."""
+    gone = Tenure(node, inc, GONE_NO)
+    return Release(gone, term=0, successor=None, gone=True, was_on=True, reason=WILL_REASON)
 
 
 def _will_key(authkey: bytes, cluster_id: bytes, inc: bytes, key_id: int) -> bytes:

@@ -90,10 +90,11 @@ def test_an_escalation_hook_that_fails_makes_resign_and_ineligible() -> None:
 
 
 def test_a_hook_that_succeeds_is_noted() -> None:
-    """Rounds went on while it ran (The candidate and the leader)."""
+    """Rounds went on while it ran (The candidate and the leader); none configured, none noted."""
     rig = leader()
     (escalate,) = all_of(rig.log, fx.Escalate)
     rig.step(ev.HookEnded(escalate.n, ok=True, detail=""))
+    rig.step(ev.HookEnded(escalate.n, ok=True, detail="exit 0"))
     assert rig.node.status()["phase"] == "escalated"
     assert [n.name for n in all_of(rig.log, fx.Note)].count("hook_ended") == 1
 

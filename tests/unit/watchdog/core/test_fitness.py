@@ -106,8 +106,15 @@ def test_a_bad_disk_does_not_lead() -> None:
 def test_promises_too_short_for_the_own_hard_bound_make_unfit() -> None:
     """HELLO says how long the others promise (Terms, eligible)."""
     parts = fit_parts()
-    parts.roster.forget()
+    hear_all(parts, READY, promise_ms=TIMING.hard_ms)
     assert parts.fitness.unfit_reason(READY) == "promises of the others are too short"
+
+
+def test_a_node_that_hears_too_few_says_so() -> None:
+    """Nobody should look at the timing because a cable is out."""
+    parts = fit_parts()
+    parts.roster.forget()
+    assert parts.fitness.unfit_reason(READY) == "hears no quorum"
 
 
 @pytest.mark.parametrize("field", ["is_there", "is_off"])

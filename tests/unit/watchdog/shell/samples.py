@@ -67,6 +67,7 @@ def core_status() -> dict[str, Any]:
         "coordinator": "alpha",
         "quorum": {"have": 3, "need": 2, "ok": True},
         "lease_left_ms": 812,
+        "last_end": None,
         "nodes": [
             {
                 "name": name,

@@ -6,9 +6,10 @@ from tests.unit.watchdog.shell.samples import core_status
 from watchdog.shell.moves import Move, Moves
 
 
-def led_by(name: str | None, **reasons: str) -> dict[str, Any]:
-    """Return a core status with this coordinator and these lost members."""
-    core = core_status() | {"coordinator": name}
+def led_by(name: str | None, end: str = "", **reasons: str) -> dict[str, Any]:
+    """Return a core status with this coordinator, the newest end "node: why", and lost members."""
+    node, _, why = end.partition(": ")
+    core = core_status() | {"coordinator": name, "last_end": end and {"node": node, "why": why}}
     for row in core["nodes"]:
         row["reason"] = reasons.get(row["name"], "")
     return core
@@ -30,17 +31,14 @@ def test_time_without_a_coordinator_is_no_move() -> None:
     assert moves.last == Move(None, "alpha", "1", "first seen")
 
 
-def test_own_resignation_gives_the_reason_once() -> None:
+def test_the_end_of_the_old_tenure_gives_the_reason_once() -> None:
     """The next move must not inherit it."""
-    moves = Moves()
+    moves, end = Moves(), "alpha: kernel update"
     moves.look(led_by("alpha"), lambda: "1")
-    moves.resigned("switchover: kernel update")
-    assert moves.look(led_by("beta"), lambda: "2") == Move(
-        "alpha", "beta", "2", "switchover: kernel update"
-    )
-    assert moves.look(led_by("alpha"), lambda: "3") == Move(
-        "beta", "alpha", "3", "beta handed over"
-    )
+    moved = moves.look(led_by("beta", end), lambda: "2")
+    assert moved == Move("alpha", "beta", "2", "kernel update")
+    back = moves.look(led_by("alpha", end), lambda: "3")
+    assert back == Move("beta", "alpha", "3", "beta handed over")
 
 
 def test_lost_coordinator_is_the_reason_as_far_as_it_was_seen() -> None:

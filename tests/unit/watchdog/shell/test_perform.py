@@ -31,10 +31,6 @@ class World:
         """As Storage."""
         self.done.append(("save", ticket, record))
 
-    def resigned(self, reason: str) -> None:
-        """As Moves."""
-        self.done.append(("resigned", reason))
-
     def answer(self, rid: int, ok: bool, text: str) -> None:
         """As Control."""
         self.done.append(("answer", rid, ok, text))
@@ -76,7 +72,6 @@ class Stage:
             disk=self.world,
             guard=Guard(self.world),
             desk=self.world,
-            history=self.world,
             log=self.log,
             will=WILL,
             epoch=lambda: 77,
@@ -157,9 +152,3 @@ def test_exit_is_remembered_with_its_code(stage: Stage) -> None:
     assert stage.performer.exit_code is None
     stage.performer.perform(effects.Exit(0, "stopped"))
     assert stage.performer.exit_code == 0
-
-
-def test_own_resignation_is_remembered_for_the_last_move(stage: Stage) -> None:
-    """Only the node that resigns knows the operator's reason."""
-    stage.performer.perform(effects.Note("resigns", (("reason", "switchover"), ("term", "7"))))
-    assert stage.world.done == [("resigned", "switchover")]

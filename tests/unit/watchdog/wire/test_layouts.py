@@ -39,6 +39,7 @@ def test_only_fields_with_a_default_may_be_missing() -> None:
         ("Hello", "config_digests"): (),
         ("Vote", "transfer"): None,
         ("Release", "was_on"): False,
+        ("Release", "reason"): "",
     }
 
 

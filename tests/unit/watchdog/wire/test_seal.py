@@ -80,7 +80,7 @@ LIVING = Release(Tenure("alpha", INC, 7), 0, None, gone=True, was_on=True)
 @pytest.mark.parametrize(
     ("datagram", "words"),
     [
-        (forge(INC, encode(seal._will("alpha", OTHER_INC))), "no will of its incarnation"),
+        (forge(INC, encode(seal.will("alpha", OTHER_INC))), "no will of its incarnation"),
         (forge(INC, encode(LIVING)), "no will of its incarnation"),
         (forge(INC, encode(Nack(1, leading=True, reason=""))), "no will of its incarnation"),
         (forge(INC, b"garbage"), "not a message"),
