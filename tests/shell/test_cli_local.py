@@ -65,6 +65,21 @@ def test_missing_configuration_is_exit_3_and_names_the_ways_out(tmp_path: Path) 
     assert "--socket" in found.stderr
 
 
+def test_configuration_of_others_is_exit_3_and_says_who_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An ordinary user's first `status`; another --config would not help."""
+
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    found = run("status", "--config", str(tmp_path / "quorumdog.conf"))
+    assert found.exit_code == 3
+    assert "Permission denied" in found.stderr
+    assert "sudo quorumdog" in found.stderr
+
+
 def test_broken_configuration_points_to_check(tmp_path: Path) -> None:
     """The quick verbs explain nothing that `check` explains better."""
     found = run("status", "--config", config(tmp_path, "[cluster\n"))

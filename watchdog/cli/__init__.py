@@ -83,6 +83,7 @@ def _refuse(ctx: click.Context, verb: str) -> NoReturn:
 def main() -> None:
     """Elect one coordinator among the nodes and keep the virtual IP on it, never on two.
 
-    Every verb reads /etc/quorumdog/quorumdog.conf unless --config names another file.
+    A new cluster starts with `init`; then `check`, `run` and `status` on every node.  They read
+    /etc/quorumdog/quorumdog.conf unless --config names another file.
     `quorumdog VERB --help` says more about each.
     """
