@@ -22,11 +22,11 @@ def refused(
     addresses = {yard.lab.places[attacker].address, *more}
     with steady(yard) as coordinator:
         node = victim or coordinator
-        count = yard.status(node)["refusals"].get(kind, {"count": 0})["count"]
+        count = yard.told(node)["refusals"].get(kind, {"count": 0})["count"]
         yield
 
         def counted() -> bool:
-            found = yard.status(node)["refusals"].get(kind, {"count": 0, "last_address": ""})
+            found = yard.told(node)["refusals"].get(kind, {"count": 0, "last_address": ""})
             return bool(found["count"] > count and found["last_address"] in addresses)
 
         until(f"status counts {kind} of {attacker}", counted)
@@ -44,9 +44,9 @@ def steady(yard: Yard, *, may_confirm: bool = False) -> Iterator[str]:
     """
     coordinator = yard.led()
     kept = ("coordinator", "epoch") if may_confirm else ("coordinator", "epoch", "term")
-    before = yard.status(coordinator)
+    before = yard.told(coordinator)
     yield coordinator
-    after = yard.status(coordinator)
+    after = yard.told(coordinator)
     assert [after[key] for key in kept] == [before[key] for key in kept]
     assert after["quorum"]["ok"]
     assert yard.holders() == [coordinator]

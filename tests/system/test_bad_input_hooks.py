@@ -183,7 +183,7 @@ def gives_its_place(yard: Yard, leader: str, told: str) -> None:
 
 def alarms(yard: Yard) -> dict[str, str]:
     """What alpha's operator should look at."""
-    return {alarm["name"]: alarm["text"] for alarm in yard.status_json(SUBJECT)["alarms"]}
+    return {alarm["name"]: alarm["text"] for alarm in yard.told(SUBJECT)["alarms"]}
 
 
 def leads(yard: Yard, but: str) -> str:

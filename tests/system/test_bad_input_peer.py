@@ -104,7 +104,7 @@ def test_a_truncated_record_ends_with_its_connection(yard: Yard) -> None:
     with steady(yard) as coordinator:
         with legit(yard) as peer:
             peer.say_cut(fresh())
-        rows = {row["name"]: row for row in yard.status(coordinator)["nodes"]}
+        rows = {row["name"]: row for row in yard.told(coordinator)["nodes"]}
         assert not rows[LEGIT]["reachable"]
 
 

@@ -217,7 +217,7 @@ def test_a_damaged_state_is_amnesia_with_a_warning_and_heals_from_the_peers(
         assert f"{file} is damaged" in lines[-1]
         status = yard.status_json(SUBJECT)
         assert any(f"{file} is damaged" in text for text in status["warnings"])
-        assert status["term"] == yard.status(coordinator)["term"]
+        assert status["term"] == yard.told(coordinator)["term"]
         assert yard.stop(SUBJECT) == 0
         yard.start(SUBJECT)
         until("charlie is back again", lambda: yard.is_whole(SUBJECT))

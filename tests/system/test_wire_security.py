@@ -114,7 +114,8 @@ def test_a_client_without_a_certificate_stays_out(scene: Scene) -> None:
 
 def test_a_replayed_session_stays_out(scene: Scene) -> None:
     """Every byte that a member sent in a session, once more: keys are fresh for each session."""
-    to_members = [flow for flow in scene.tape.flows if flow[3] == PORT]
+    stopped = scene.yard.lab.places["charlie"].address
+    to_members = [flow for flow in scene.tape.flows if flow[3] == PORT and flow[2] != stopped]
     flow = max(to_members, key=lambda one: len(scene.tape.stream(one)))
     recorded = scene.tape.stream(flow)
     assert len(recorded) > 2_000, "a handshake and more"
@@ -153,19 +154,19 @@ def test_a_daemon_with_another_authkey_stays_out(scene: Scene) -> None:
     other = make_key(scene.yard.home("charlie") / "authkey")
     with refused(scene.yard, "wrong_key", "charlie"):
         scene.yard.start("charlie", shape=replace(scene.yard.shape, authkey=other))
-    until(
-        "charlie says why it has nobody",
-        lambda: "authkey" in others(scene, "charlie")[0]["reason"],
-    )
-    rows = scene.yard.status(scene.yard.led())["nodes"]
-    row = next(row for row in rows if row["name"] == "charlie")
-    assert not row["reachable"]
-    assert "authkey" in row["reason"]
-    assert scene.yard.status("charlie")["coordinator"] is None
+    leader = scene.yard.led()
+    until("charlie says why it has nobody", lambda: "authkey" in reason(scene, "charlie", leader))
+    until("the others say why not", lambda: "authkey" in reason(scene, leader, "charlie"))
+    assert scene.yard.told("charlie")["coordinator"] is None
     assert scene.yard.stop("charlie") == 0
+
+
+def reason(scene: Scene, name: str, other: str) -> str:
+    """Why a daemon does not reach another one."""
+    return "".join(row["reason"] for row in others(scene, name) if row["name"] == other)
 
 
 def others(scene: Scene, name: str) -> list[dict[str, Any]]:
     """How a daemon sees the other nodes."""
     rows = scene.yard.status(name).get("nodes", [])
-    return [row for row in rows if row["name"] != name] or [{"reachable": False, "reason": ""}]
+    return [row for row in rows if row["name"] != name]

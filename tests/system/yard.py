@@ -184,6 +184,11 @@ class Yard:
             return call(socket, "status")
         return {}
 
+    def told(self, name: str) -> dict[str, Any]:
+        """What its daemon says; waits for a busy machine, and fails when it never answers."""
+        found: dict[str, Any] = until(f"{name} answers", lambda: self.status(name))
+        return found
+
     def status_json(self, name: str) -> dict[str, Any]:
         """What `quorumdog status --json` prints."""
         run = self.command(name, "status", "--json")
