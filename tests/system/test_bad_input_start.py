@@ -9,7 +9,6 @@ import re
 import secrets
 import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -120,20 +119,7 @@ def bare_run(yard: Yard, namespace: str, *words: str) -> tuple[int, str]:
     """`quorumdog run` without --node, with the subject's file."""
     file = yard.write(SUBJECT)
     run = [sys.executable, "-I", "-m", "watchdog", "run", "--config", str(file), *words]
-    return ended(["ip", "netns", "exec", namespace, *run])
-
-
-def ended(command: list[str], env: dict[str, str] | None = None) -> tuple[int, str]:
-    """Exit code and everything that a command said."""
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        env={**os.environ, **(env or {})},
-    )
-    return done.returncode, done.stdout + done.stderr
+    return Yard.ended(["ip", "netns", "exec", namespace, *run])
 
 
 def test_a_machine_that_is_no_node_is_refused(yard: Yard) -> None:
@@ -177,7 +163,7 @@ def test_a_user_who_may_not_add_addresses_is_refused(yard: Yard) -> None:
     rights = [f"--inh-caps=-all,{may_read}", f"--ambient-caps=-all,{may_read}"]
     command = yard.command(SUBJECT, "run", "--node", SUBJECT)
     at = command.index(sys.executable)
-    result = ended([*command[:at], *user, *rights, "--", *command[at:]])
+    result = Yard.ended([*command[:at], *user, *rights, "--", *command[at:]])
     expect(
         result, 2, "[vip.db] needs the right to add addresses", "CAP_NET_ADMIN", "run it as root"
     )
@@ -189,7 +175,7 @@ def test_a_scheduling_class_that_is_not_permitted_is_refused(yard: Yard) -> None
     yard.write(SUBJECT, replace(yard.shape, scheduling="rt"))
     command = yard.command(SUBJECT, "run", "--node", SUBJECT)
     at = command.index(sys.executable)
-    result = ended([*command[:at], "setpriv", "--bounding-set=-sys_nice", "--", *command[at:]])
+    result = Yard.ended([*command[:at], "setpriv", "--bounding-set=-sys_nice", "--", *command[at:]])
     expect(result, 2, 'scheduling = "rt" is not permitted', 'scheduling = "normal"')
 
 
@@ -230,7 +216,7 @@ def test_a_watchdog_installed_over_ours_is_named(
     command = yard.command(SUBJECT, "run", "--node", SUBJECT)
     at = command.index("-m")
     yard.write(SUBJECT)
-    result = ended([*command[:at], "-c", start, *command[at + 2 :]])
+    result = Yard.ended([*command[:at], "-c", start, *command[at + 2 :]])
     expect(result, 1, "PyPI's `watchdog`", "make install")
 
 
@@ -255,7 +241,7 @@ def test_a_file_that_moves_a_stored_member_is_refused(yard: Yard) -> None:
     file = yard.write(SUBJECT)
     moved = file.read_text(encoding="utf-8").replace("10.77.0.12", "10.77.0.99")
     file.write_text(moved, encoding="utf-8")
-    result = ended(yard.command(SUBJECT, "run", "--node", SUBJECT))
+    result = Yard.ended(yard.command(SUBJECT, "run", "--node", SUBJECT))
     expect(result, 2, "bravo is stored at 10.77.0.12, the file has 10.77.0.99")
 
 
@@ -281,13 +267,13 @@ def test_accepted_members_take_over_only_together(tmp_path: Path) -> None:
         wider = replace(yard.shape, members=(*MEMBERS, NEWCOMER))
         yard.start("alpha", "--accept-membership", shape=wider)
         until("alpha waits", lambda: yard.status("alpha").get("waiting_for"))
-        assert yard.status("alpha")["memory"] != "intact"
+        assert yard.told("alpha")["memory"] != "intact"
         assert yard.holders() == []
         for name in (*MEMBERS[1:], NEWCOMER):
             yard.start(name, "--accept-membership", shape=wider)
         leader = yard.led()
         until("all four", lambda: all(yard.is_whole(name) for name in (*MEMBERS, NEWCOMER)))
-        assert yard.status(leader)["quorum"]["need"] == 3
+        assert yard.told(leader)["quorum"]["need"] == 3
 
 
 def test_the_file_itself_can_be_bad(yard: Yard) -> None:
@@ -295,13 +281,13 @@ def test_the_file_itself_can_be_bad(yard: Yard) -> None:
     file = yard.write(SUBJECT)
     run = yard.command(SUBJECT, "run", "--node", SUBJECT)
     file.unlink()
-    expect(ended(run), 3, str(file))
+    expect(Yard.ended(run), 3, str(file))
     file.mkdir()
-    expect(ended(run), 3, str(file))
+    expect(Yard.ended(run), 3, str(file))
     file.rmdir()
     for content in (os.urandom(2_000), b"[cluster\n", b"\x00" * 100):
         file.write_bytes(content)
-        code, text = ended(run)
+        code, text = Yard.ended(run)
         assert code in {2, 3}, text
         assert re.search(rf"{re.escape(str(file))}(:\d+)?", text)
         assert "Traceback" not in text

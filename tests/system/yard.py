@@ -157,8 +157,12 @@ class Yard:
     def refused(self, name: str, *words: str, shape: Shape | None = None) -> tuple[int, str]:
         """Start a daemon that must not run: its exit code and all that it said."""
         self.write(name, shape)
-        run = self.command(name, "run", "--node", name, *words)
-        done = subprocess.run(run, capture_output=True, text=True, timeout=30, check=False)
+        return self.ended(self.command(name, "run", "--node", name, *words))
+
+    @staticmethod
+    def ended(command: Sequence[str]) -> tuple[int, str]:
+        """Exit code of a command that ends by itself, and all that it said."""
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
         return done.returncode, done.stdout + done.stderr
 
     def running(self, name: str) -> Running:
