@@ -37,6 +37,8 @@ $pip --python "$new/bin/python" install -q --no-compile --no-deps --no-index "$w
 mkdir -p "$new/libexec" "$new/share/scripts"
 install -m 0644 packaging/clear_vips.py "$new/libexec/"
 install -m 0644 sample.conf README.md LICENSE CHANGELOG.md "$new/share/"
+mkdir "$new/share/docs"
+install -m 0644 docs/*.md "$new/share/docs/"
 for file in scripts/*; do
     if [ -f "$file" ]; then cp -p "$file" "$new/share/scripts/"; fi
 done
@@ -64,7 +66,8 @@ if [ -z "$root" ]; then
             --shell /usr/sbin/nologin --comment "quorumdog node process" quorumdog
     fi
     chown root:quorumdog /etc/quorumdog
-    chown -R quorumdog:quorumdog /var/lib/quorumdog
+    # Not what is in it: the guardian trusts its own files there only while they are root's.
+    chown quorumdog:quorumdog /var/lib/quorumdog
     [ ! -d /run/systemd/system ] || systemctl daemon-reload
 fi
 

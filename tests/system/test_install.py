@@ -38,7 +38,9 @@ stat -c '%a %U %G %n' /etc/quorumdog /var/lib/quorumdog
 systemd-analyze verify /usr/lib/systemd/system/quorumdog.service 2>&1
 echo '# mine' > /etc/quorumdog/quorumdog.conf
 echo state > /var/lib/quorumdog/state
+echo ledger > /var/lib/quorumdog/guardian.ledger
 make install | grep restart
+stat -c '%U %n' /var/lib/quorumdog/guardian.ledger
 cat /etc/quorumdog/quorumdog.conf
 make uninstall | grep Kept
 test ! -e /opt/quorumdog
@@ -82,6 +84,7 @@ def test_a_stage_has_every_part_with_its_mode(stage: Path) -> None:
     assert _mode(stage / "etc/quorumdog") == 0o750
     assert not list((stage / "etc/quorumdog").iterdir())  # `quorumdog init` writes it
     assert _mode(stage / "var/lib/quorumdog") == 0o700
+    assert (stage / "opt/quorumdog/share/docs/configuration.md").exists()
     command = stage / "usr/local/bin/quorumdog"
     assert str(command.readlink()) == "/opt/quorumdog/bin/quorumdog"
     assert (stage / UNIT).read_bytes() == (REPOSITORY / "packaging/quorumdog.service").read_bytes()
@@ -119,6 +122,7 @@ def test_installing_again_keeps_the_configuration(stage: Path) -> None:
     conf.write_text("# mine\n", encoding="utf-8")
     _make("install", f"DESTDIR={stage}")
     assert conf.read_text(encoding="utf-8") == "# mine\n"
+    conf.unlink()
     assert not list((stage / "opt").glob("quorumdog.*"))
 
 
@@ -162,6 +166,7 @@ def test_a_real_install_makes_user_command_unit_and_folders(overlay: Path) -> No
         "750 root quorumdog /etc/quorumdog",
         "700 quorumdog quorumdog /var/lib/quorumdog",
         "    systemctl restart quorumdog    (one node after the other, standbys first)",
+        "root /var/lib/quorumdog/guardian.ledger",
         "# mine",
         "Kept /etc/quorumdog and /var/lib/quorumdog (PURGE=1 removes them).",
         "state",

@@ -105,7 +105,8 @@ def _fault_of(status: os.stat_result) -> str:
     if not stat.S_ISREG(status.st_mode):
         return "it is no regular file; move it away"
     if status.st_uid != os.geteuid():
-        return f"it belongs to uid {status.st_uid}, not to {os.geteuid()}; chown it, or remove it"
+        owner, mine = status.st_uid, os.geteuid()
+        return f"it belongs to uid {owner}, not to {mine}; chown it back if you know why"
     if status.st_mode & 0o022:
         mode = stat.S_IMODE(status.st_mode)
         return f"its mode {mode:04o} lets others change it; chmod 600 it, if it is what you expect"

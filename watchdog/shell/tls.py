@@ -53,7 +53,8 @@ def fault_of(error: ssl.SSLError, first_byte: int | None, *, is_up: bool) -> Tls
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code in _OTHER_CA:
             return TlsFaultError(
-                Refusal.WRONG_KEY, "certificate: signed with another authkey or CA"
+                Refusal.WRONG_KEY,
+                "certificate: signed with another authkey or CA, or for another cluster.name",
             )
         return TlsFaultError(Refusal.CERTIFICATE, f"certificate: {error.verify_message}")
     reason = error.reason or "unknown error"

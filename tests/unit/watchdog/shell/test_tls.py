@@ -147,7 +147,10 @@ def test_a_fault_says_what_happened_in_words() -> None:
     """`status` prints it as it is."""
     server, _ = shake(node("alpha").server_context, stranger())
     assert isinstance(server.fault, TlsFaultError)
-    assert server.fault.text == "certificate: signed with another authkey or CA"
+    assert (
+        server.fault.text
+        == "certificate: signed with another authkey or CA, or for another cluster.name"
+    )
     side = listener()
     side.feed(GARBAGE["text"])
     assert side.fault is not None
