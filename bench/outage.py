@@ -1,8 +1,8 @@
-"""How long the service of a fault was away: the time from question to question without an answer.
+"""How long the service of a fault was away: the longest time between two answers to the client.
 
-Pure.  An outage reaches from the last answered question before the first that got no answer to
-the first answered question after it.  A pause of the observer itself is none, because nobody
-asked meanwhile; that is why the time between two answers (as in the demo) is not used here.
+Pure.  A question that was queued and answered when the service came back shortens nothing, since
+answers count when they come.  But only a time in which the client asked again and again is an
+outage: on a busy machine the observer itself may have to wait, and then nobody asked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,11 @@ from typing import Any, Final, NamedTuple
 
 Observation = Mapping[str, Any]
 MARKS: Final = ("fault", "end")
+ASKED_MIN: Final = 2
+"""Questions between two answers that make the time an outage; in a pause there is one at most."""
+
+UNANSWERED_MAX: Final = 20
+"""Questions that may still be open where the next fault comes; more, and the service is away."""
 
 
 class Outage(NamedTuple):
@@ -20,43 +25,35 @@ class Outage(NamedTuple):
     gap_ns: int | None
 
 
-class Question(NamedTuple):
-    """One question of the client."""
-
-    asked_ns: int
-    is_answered: bool
-
-
 def outages(observations: Sequence[Observation]) -> list[Outage]:
     """One entry for each fault; its window ends where the next one begins."""
-    answers = {one["seq"] for one in observations if one["kind"] == "answer"}
-    questions = [
-        Question(one["t"], one["seq"] in answers) for one in observations if one["kind"] == "asked"
-    ]
-    marks = [one for one in observations if one["kind"] in MARKS]
+    marks = [n for n, one in enumerate(observations) if one["kind"] in MARKS]
     return [
-        Outage(mark["title"], _longest_between(questions, mark["t"], end["t"]))
-        for mark, end in pairwise(marks)
-        if mark["kind"] == "fault"
+        Outage(observations[start]["title"], _gap_ns(observations, start, end))
+        for start, end in pairwise(marks)
+        if observations[start]["kind"] == "fault"
     ]
 
 
-def _longest_between(questions: Sequence[Question], start: int, end: int) -> int | None:
-    earlier = [one for one in questions if one.asked_ns < start and one.is_answered]
-    window = [one for one in questions if start <= one.asked_ns < end]
-    if not any(one.is_answered for one in window):
+def _gap_ns(observations: Sequence[Observation], start: int, end: int) -> int | None:
+    first = start
+    while first and observations[first]["kind"] != "answer":
+        first -= 1  # the answer before the fault, from which its outage counts
+    window = observations[first:end]
+    last = max((n for n, one in enumerate(window) if one["kind"] == "answer"), default=0)
+    if sum(one["kind"] == "asked" for one in window[last:]) > UNANSWERED_MAX:
         return None
-    return longest([*earlier[-1:], *window])
+    return longest(window)
 
 
-def longest(questions: Sequence[Question]) -> int:
-    """Longest time without an answer in ns, of those that ended; 0 when there is none."""
-    worst, last_ns, is_out = 0, None, False
-    for question in questions:
-        if not question.is_answered:
-            is_out = True
-            continue
-        if is_out and last_ns is not None:
-            worst = max(worst, question.asked_ns - last_ns)
-        last_ns, is_out = question.asked_ns, False
+def longest(observations: Sequence[Observation]) -> int:
+    """Longest time between two answers in which the client asked; 0 when there is none."""
+    worst, asked, last_ns = 0, 0, None
+    for one in observations:
+        if one["kind"] == "asked":
+            asked += 1
+        elif one["kind"] == "answer":
+            if last_ns is not None and asked >= ASKED_MIN:
+                worst = max(worst, one["t"] - last_ns)
+            last_ns, asked = one["t"], 0
     return worst
