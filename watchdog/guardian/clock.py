@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from watchdog.guardian import libc
-from watchdog.instant import MS, Instant
+from watchdog.instant import MS, SECOND, Instant
 
 EARLY_MAX_NS: Final = 50 * MS
 
@@ -16,6 +16,12 @@ def now() -> Instant:
     return Instant(
         time.clock_gettime_ns(time.CLOCK_BOOTTIME), time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
     )
+
+
+def timestamp() -> str:
+    """The wall clock as people and log collectors read it (UTC, RFC 3339); decides nothing."""
+    seconds, rest = divmod(time.time_ns(), SECOND)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest // MS:03d}Z"
 
 
 def pause(seconds: float) -> None:

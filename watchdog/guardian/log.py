@@ -12,6 +12,8 @@ import stat
 from collections import deque
 from typing import Final
 
+from watchdog.guardian import clock
+
 LINE_MAX: Final = 4096
 """Bytes of a line: a pipe that polls writable takes PIPE_BUF without waiting."""
 QUEUE_MAX: Final = 256
@@ -45,6 +47,7 @@ class Log:
     def _put(self, level: str, event: str, fields: dict[str, str | int]) -> None:
         everything = {"event": event, "level": level, "node": self._node, "part": "guardian"}
         everything |= {name: str(value) for name, value in fields.items()}
+        everything["at"] = clock.timestamp()
         self._queue.append(_line(everything, is_json=self._is_json))
         self.flush()
         while len(self._queue) > QUEUE_MAX:
