@@ -80,7 +80,7 @@ def test_a_new_leader_that_may_take_over_does_so_with_an_alarm(taking: SystemClu
             with _foreign(taking, VIP):
                 _lose(told)
                 following = taking.wait_coordinator()
-                assert _alarmed(taking, [following])
+                told.wait("it says so", lambda: _alarmed(taking, [following]))
         finally:
             taking.heal(told.leader)
         assert taking.wait_healthy() == following

@@ -94,6 +94,7 @@ class VipProbe:
     def somebody_leads(self) -> None:
         """Another node leads: whether somebody else answers for the VIP is its to say."""
         self._ctx.out.clear_alarm(CONFLICT)
+        self._answered = 0
 
     def _start(self, duration_ns: int, now: Instant) -> None:
         self._rid += 1

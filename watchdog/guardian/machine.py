@@ -53,7 +53,8 @@ class Machine:
         self._wills = WillSender()
         self._vips = Vips(plan.vips, loop.watch, loop.forget, self._on_claim)
         self._hooks = Hooks(plan, loop, self._reaper, log, feed, self._own_children, tag)
-        self._probes: set[int] = set()
+        self._probes: dict[object, str] = {}
+        """Each probe under way -> who answered so far."""
         self._node: NodeProcess | None = None
         self._means: Means | None = None
 
@@ -220,25 +221,25 @@ class Machine:
         self._feed(act.VipsAdded(not why, why))
 
     def _probe(self, rid: int, duration_ms: int) -> None:
-        self._probes.add(rid)
+        probe = object()  # rids begin anew with every node process
+        self._probes[probe] = ""
         duration_ns = duration_ms * MS
         self._warn_if("probe_failed", self._vips.probe())
         for again in range(1, PROBES):
-            self._loop.call_in(duration_ns * again // PROBES, lambda: self._probe_again(rid))
-        self._loop.call_in(duration_ns, lambda: self._end_probe(rid, ""))
+            self._loop.call_in(duration_ns * again // PROBES, self._probe_again)
+        # Not before its end: whoever answers is given this long to go away.
+        self._loop.call_in(duration_ns, lambda: self._end_probe(probe, rid))
 
-    def _probe_again(self, rid: int) -> None:
-        if rid in self._probes:
-            self._vips.probe()
+    def _probe_again(self) -> None:
+        self._vips.probe()
 
-    def _end_probe(self, rid: int, answer: str) -> None:
-        if rid in self._probes:
-            self._probes.discard(rid)
-            self._feed(act.VipsProbed(rid, bool(answer), answer))
+    def _end_probe(self, probe: object, rid: int) -> None:
+        answer = self._probes.pop(probe)
+        self._feed(act.VipsProbed(rid, bool(answer), answer))
 
     def _on_claim(self, detail: str) -> None:
-        for rid in sorted(self._probes):
-            self._end_probe(rid, detail)
+        for probe, answer in self._probes.items():
+            self._probes[probe] = answer or detail
         self._feed(act.VipClaimed(detail))
 
     def _warn_if(self, event: str, why: str) -> None:
