@@ -9,12 +9,15 @@ import click
 import pytest
 
 from tests.house import states
-from tests.house.sources import none, relative
+from tests.house.sources import none, relative, texts
 from tests.support import REPOSITORY
 from watchdog.cli import main
 
 COMMAND = re.compile(r"quorumdog(?: --config \S+)? ([a-z]+)\b")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+SECTION = re.compile(r'\b(docs/[a-z-]+\.md), "([^"]+)"')
+HEADING = re.compile(r"^#+ (?:[\d.]+ )?(.+)$", re.MULTILINE)
+PATH = re.compile(r"`((?:tests|watchdog|docs|scripts|packaging|bench)/[\w./-]+\.\w+)`")
 FENCE = re.compile(r"`[^`\n]+`|^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -38,6 +41,37 @@ def test_links_lead_to_files_that_exist() -> None:
         for target in LINK.findall(document.read_text(encoding="utf-8"))
         if not (document.parent / target).exists()
     )
+
+
+def test_files_that_a_document_names_exist() -> None:
+    """A page that says what shows a claim is believed because one can look."""
+    none(
+        f"{relative(document)}: names {path}, which does not exist"
+        for document in documents()
+        for path in PATH.findall(document.read_text(encoding="utf-8"))
+        if not (REPOSITORY / path).exists()
+    )
+
+
+def section_faults(path: str, text: str) -> Iterator[str]:
+    """Yield citations (page, then the title in quotes) of a section that is not there."""
+    for page, section in SECTION.findall(" ".join(text.split())):
+        file = REPOSITORY / page
+        headings = HEADING.findall(file.read_text(encoding="utf-8")) if file.exists() else []
+        if not any(heading.startswith(section) for heading in headings):
+            yield f"{path}: {page} has no section {section!r}"
+
+
+def test_sections_that_the_code_cites_exist() -> None:
+    """A docstring that leads to the reason for a rule must lead there."""
+    none(fault for path, text in texts() for fault in section_faults(path, text))
+
+
+def test_the_section_check_sees_its_fault() -> None:
+    """A check that cannot fail is no check."""
+    assert list(section_faults("x.py", "docs/election.md,\n" + '"No such thing"'))
+    assert list(section_faults("x.py", "docs/nowhere.md,\n" + '"Terms"'))
+    assert not list(section_faults("x.py", "docs/election.md,\n" + '"Terms"'))
 
 
 def _make_targets() -> set[str]:

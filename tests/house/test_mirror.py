@@ -25,7 +25,7 @@ ELSEWHERE = {
     "watchdog/guardian/hooks.py": "spawns: tests/system",
     "watchdog/guardian/vip.py": "changes interfaces: tests/system",
     "watchdog/guardian/clock.py": "reads the clock",
-    "watchdog/shell/__main__.py": "three lines; every system test runs them",
+    "watchdog/shell/__main__.py": "inherits descriptors, ends its process: tests/system",
     "watchdog/shell/clock.py": "reads the clock",
     "watchdog/shell/sink.py": "only names and types",
     "watchdog/cli/demo/__init__.py": "runs everything below: tests/system/test_demo.py",

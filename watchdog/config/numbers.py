@@ -1,7 +1,7 @@
 """What follows from the tables together: final weights, timing, paths, digests.
 
 Rule: made from the file alone, the same on every node.  A tie-breaker doubles all weights and
-adds 1 to its node, so that quorums still intersect (docs/election.md, "Clusters of two").
+adds 1 to its node, so that quorums still intersect (docs/election.md, "Two nodes").
 """
 
 import hashlib

@@ -2,7 +2,7 @@
 
 A quorum holds more than half of all *configured* weight, so two quorums always share a voter.
 A tie-breaker is not a rule of its own: it doubles every weight and adds 1 to its node, which the
-configuration does before the core sees a weight (docs/election.md, "Clusters of two").
+configuration does before the core sees a weight (docs/election.md, "Two nodes").
 """
 
 from collections.abc import Collection, Mapping
