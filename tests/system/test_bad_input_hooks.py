@@ -202,7 +202,7 @@ def test_a_hook_that_prints_100_mb_is_heard_out_and_cut(yard: Yard, elsewhere: s
     assert yard.led(SUBJECT) == SUBJECT
     until("its hook has ended", lambda: "event=hook_ended" in yard.log(SUBJECT)[before:])
     said = yard.log(SUBJECT)[before:]
-    assert "hook=escalation ok=True" in said
+    assert "hook=escalation ok=true" in said
     assert "only the first 64 KiB or 500 lines" in said
     assert len(said) < LOG_MAX
     assert yard.rss_of(yard.running(SUBJECT).pid) < GUARDIAN_RSS_MAX_MIB

@@ -262,8 +262,7 @@ def test_accepted_members_take_over_only_together(tmp_path: Path) -> None:
     """One node that accepted alone helps nobody; all of them make a cluster of four."""
     with opened(tmp_path, (*MEMBERS, NEWCOMER), Shape(MEMBERS)) as yard:
         yard.form(MEMBERS)
-        for name in MEMBERS:
-            assert yard.stop(name) == 0
+        yard.stop_together()
         wider = replace(yard.shape, members=(*MEMBERS, NEWCOMER))
         yard.start("alpha", "--accept-membership", shape=wider)
         until("alpha waits", lambda: yard.status("alpha").get("waiting_for"))

@@ -150,6 +150,13 @@ class Yard:
         running = self._running.pop(name)
         return None if stop_all([running], STOP_S) else running.exit_code
 
+    def stop_together(self) -> None:
+        """Ask every daemon to stop; each must end by itself, with 0."""
+        running = list(self._running.values())
+        self._running.clear()
+        assert not stop_all(running, STOP_S)
+        assert [one.exit_code for one in running] == [0] * len(running)
+
     def is_running(self, name: str) -> bool:
         """Whether it was started and not stopped."""
         return name in self._running
