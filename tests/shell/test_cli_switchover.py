@@ -53,6 +53,15 @@ def test_wait_returns_when_another_coordinator_is_known(tmp_path: Path) -> None:
     assert found.stdout == "handing over to beta\ncoordinator is beta\n"
 
 
+def test_another_taker_than_wanted_is_exit_1(tmp_path: Path) -> None:
+    """A script must not go on to take gamma's place for beta's."""
+    with ScriptedDaemon(tmp_path / "s", Cluster()):
+        found = run(tmp_path / "s", "--to", "gamma", "--wait")
+        assert run(tmp_path / "s", "--to", "beta").exit_code == 0
+    assert found.exit_code == 1
+    assert "beta took the place, not gamma" in found.stderr
+
+
 def test_refusal_is_exit_1_with_the_reason(tmp_path: Path) -> None:
     """Nothing is waited for."""
 

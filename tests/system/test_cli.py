@@ -76,6 +76,16 @@ def test_hook_that_is_missing_is_named(tmp_path: Path) -> None:
     assert "the hook /nowhere/sh cannot be run: No such file" in done.stderr
 
 
+def test_script_without_its_first_line_is_told_so(tmp_path: Path) -> None:
+    """`Exec format error` alone helps nobody at night."""
+    script = tmp_path / "hook"
+    script.write_text("echo up\n")
+    script.chmod(0o755)
+    done = tried(changed(tmp_path, '"/bin/sh", "-c", "env; cat; exit 3"', f'"{script}"'))
+    assert done.returncode == 1
+    assert "#!/bin/sh" in done.stderr
+
+
 def test_package_of_the_same_name_is_recognised(tmp_path: Path) -> None:
     """PyPI's `watchdog` replaces our `__init__.py` by its own, which has no version of ours."""
     shutil.copytree(REPOSITORY / "watchdog", tmp_path / "watchdog")

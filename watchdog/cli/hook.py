@@ -5,6 +5,7 @@ environment, the event on stdin and a timer that outlives the exec; so the outpu
 code are the hook's own.  The contract of hooks: docs/hooks.md.
 """
 
+import errno
 import json
 import os
 import pwd
@@ -119,7 +120,13 @@ def _become(argv: list[str], environment: Mapping[str, str], event: str, user: s
     except (OSError, KeyError) as error:
         signal.setitimer(signal.ITIMER_REAL, 0)
         why = getattr(error, "strerror", None) or f"there is no user {user}"
-        fail(FAILED_CODE, f"the hook {argv[0]} cannot be run: {why}", "see `quorumdog check`")
+        fail(FAILED_CODE, f"the hook {argv[0]} cannot be run: {why}", _advice(error))
+
+
+def _advice(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOEXEC:
+        return "a script begins with the line #!/bin/sh, or whatever interprets it"
+    return "see `quorumdog check`"
 
 
 def _switch_user(user: str) -> None:

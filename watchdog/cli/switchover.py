@@ -34,7 +34,7 @@ WAIT_S: Final = 30.0
 @click.option("--to", help="The node that shall lead; without it the best of the others.")
 @click.option("--reason", default="operator", show_default=True, help="For the log and `status`.")
 @click.option("--dry-run", is_flag=True, help="Only say what would happen.")
-@click.option("--wait", is_flag=True, help="Return when the new coordinator is known here.")
+@click.option("--wait", is_flag=True, help="Return when another coordinator is known here.")
 def command(
     *,
     config: str,
@@ -48,6 +48,9 @@ def command(
 ) -> None:
     """Move the coordinator (and its VIPs) to another node.
 
+    With --wait the new coordinator's escalation hook may still run when this returns; should it
+    fail, that node gives the place up again.
+
     Exit code: 0 done, 1 refused or failed (the reason is printed), 3 the daemon is unreachable.
     """
     daemon = find(config, node, settings, socket)
@@ -56,7 +59,11 @@ def command(
     answer = daemon.ask("switchover", fields, timeout_s=ANSWER_S)
     click.echo(printable(answer.get("MESSAGE") or "accepted"))
     if wait and not dry_run:
-        click.echo(f"coordinator is {_wait(daemon, before)}")
+        taker = _wait(daemon, before)
+        click.echo(f"coordinator is {printable(taker)}")
+        if to not in {None, taker}:
+            advice = f"`quorumdog status` on {to} has the reason"
+            fail(REFUSED_CODE, f"{taker} took the place, not {to}", advice)
 
 
 def _wait(daemon: Daemon, before: str | None) -> str:
