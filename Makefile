@@ -39,7 +39,7 @@ demo: $(STAMP) ## three real nodes, faults, measured outages (ARGS=--stay keeps 
 
 test: check sim planted system ## everything that does not need hours
 
-check: $(STAMP) ## formatter, linters, types, shell scripts, fast tests, 200 seeds
+check: $(STAMP) ## formatter, linters, types, shell scripts, fast tests
 	@sh packaging/prerequisites.sh $(PYTHON) check
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
