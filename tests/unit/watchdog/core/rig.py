@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from tests.unit.watchdog.core.support import (
     START,
+    TIMING,
     WALL_MS,
     grant_to,
     hello,
@@ -39,6 +40,8 @@ from watchdog.core.states import State
 from watchdog.instant import MS, Instant
 
 ANSWERS_MAX: Final = 500
+VOTE_WAIT_MS: Final = TIMING.vote_wait_ns / MS
+REACH_MS: Final = TIMING.reach_ns / MS
 E = TypeVar("E")
 
 
@@ -201,3 +204,47 @@ def leader(given: Settings | None = None) -> Rig:
 def state(rig: Rig) -> str:
     """The name of the present state."""
     return rig.node.state.value
+
+
+# --- what happened, for the eye of a test
+
+
+def phase(rig: Rig) -> str:
+    """The sub-phase of the node."""
+    return str(rig.node.status()["phase"])
+
+
+def elected(rig: Rig, *mute: type) -> Rig:
+    """The node at the instant of its victory; some effects are not answered."""
+    rig.mute.update(mute)
+    for _ in range(300):
+        if rig.parts.office is not None:
+            return rig
+        rig.advance(10)
+    raise AssertionError(rig.node.status())
+
+
+def wait_until(rig: Rig, then: Instant, ms: float) -> list[Effect]:
+    """Let time pass until `ms` after that instant."""
+    return rig.advance((then.boot_ns - rig.now.boot_ns) / MS + ms)
+
+
+def won(rig: Rig) -> Instant:
+    """The instant of the victory."""
+    assert rig.parts.office is not None
+    return rig.parts.office.won
+
+
+def notes(rig: Rig, name: str) -> list[dict[str, str]]:
+    """The fields of every note of one name."""
+    return [dict(note.fields) for note in all_of(rig.log, fx.Note) if note.name == name]
+
+
+def changes(rig: Rig, start: int = 0) -> list[tuple[str, str]]:
+    """(trigger, new state) of every change since that place in the log."""
+    return [(c.trigger, c.new) for c in all_of(rig.log[start:], fx.StateChanged)]
+
+
+def alarms(rig: Rig) -> dict[str, str]:
+    """What stands in the status of the node."""
+    return dict(rig.node.status()["alarms"])

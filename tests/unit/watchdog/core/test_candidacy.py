@@ -5,6 +5,13 @@ from typing import Any
 
 import pytest
 
+from tests.unit.watchdog.core.standing import (
+    JITTER_MS,
+    SLOT_MS,
+    WINDOW_MS,
+    free,
+    start_ms,
+)
 from tests.unit.watchdog.core.support import (
     OTHER_DIGEST,
     PROMISE_MS,
@@ -17,7 +24,6 @@ from tests.unit.watchdog.core.support import (
     pre_vote,
     ready,
     release,
-    save_all,
     sent,
     settings,
     tenure,
@@ -26,32 +32,6 @@ from watchdog.core.candidacy import Phase
 from watchdog.core.messages import PreVote, PreVoteReply
 from watchdog.core.parts import Parts
 from watchdog.instant import MS
-
-JITTER_MS = TIMING.jitter_ns / MS
-SLOT_MS = TIMING.slot_ns / MS
-WINDOW_MS = TIMING.window_ns / MS
-
-
-def free(parts: Parts, ms: float = 0) -> Parts:
-    """The same node, whose last promise ended at that moment."""
-    parts.voter.free_since = ready(ms)
-    hear_all(parts, ready(ms))
-    return parts
-
-
-def start_ms(parts: Parts, ms: float = 0) -> float:
-    """When it may ask for pre-votes, in ms after READY."""
-    return (parts.candidacy.start_ns(ready(ms)) - READY.boot_ns) / MS
-
-
-def standing(parts: Parts) -> Parts:
-    """The same node as a candidate whose vote is durable and whose first round is out."""
-    parts.stand(READY)
-    save_all(parts, READY)
-    parts.candidacy.vote_is_durable(READY)
-    parts.candidacy.round_opened(1, 1, READY)
-    return parts
-
 
 # --- when
 

@@ -2,13 +2,17 @@
 
 from dataclasses import replace
 
+from tests.unit.watchdog.core.standing import (
+    free,
+    standing,
+    start_ms,
+)
 from tests.unit.watchdog.core.support import (
     PROMISE_MS,
     READY,
     TIMING,
     fit_parts,
     grant_to,
-    hear_all,
     members,
     ready,
     release,
@@ -20,34 +24,7 @@ from tests.unit.watchdog.core.support import (
 from watchdog.core.candidacy import Phase
 from watchdog.core.effects import OpenRound
 from watchdog.core.messages import Release, Vote
-from watchdog.core.parts import Parts
 from watchdog.instant import MS
-
-JITTER_MS = TIMING.jitter_ns / MS
-SLOT_MS = TIMING.slot_ns / MS
-WINDOW_MS = TIMING.window_ns / MS
-
-
-def free(parts: Parts, ms: float = 0) -> Parts:
-    """The same node, whose last promise ended at that moment."""
-    parts.voter.free_since = ready(ms)
-    hear_all(parts, ready(ms))
-    return parts
-
-
-def start_ms(parts: Parts, ms: float = 0) -> float:
-    """When it may ask for pre-votes, in ms after READY."""
-    return (parts.candidacy.start_ns(ready(ms)) - READY.boot_ns) / MS
-
-
-def standing(parts: Parts) -> Parts:
-    """The same node as a candidate whose vote is durable and whose first round is out."""
-    parts.stand(READY)
-    save_all(parts, READY)
-    parts.candidacy.vote_is_durable(READY)
-    parts.candidacy.round_opened(1, 1, READY)
-    return parts
-
 
 # --- vote
 

@@ -36,8 +36,6 @@ from watchdog.core.messages import (
 )
 from watchdog.instant import MS
 
-BEACON_MS = TIMING.beacon_ns / MS
-
 
 def grants(effects: list[fx.Effect]) -> list[tuple[str, int, int, bool]]:
     """(to whom, term, round, is_vote) of every GRANT."""

@@ -6,8 +6,8 @@ import pytest
 
 from tests.unit.watchdog.core.rig import Rig, all_of, leader, standby
 from tests.unit.watchdog.core.support import (
+    BEACON_MS,
     OTHER_DIGEST,
-    TIMING,
     beacon,
     sent,
 )
@@ -18,9 +18,6 @@ from watchdog.core.messages import (
     Grant,
     Nack,
 )
-from watchdog.instant import MS
-
-BEACON_MS = TIMING.beacon_ns / MS
 
 
 def grants(effects: list[fx.Effect]) -> list[tuple[str, int, int, bool]]:

@@ -1,11 +1,19 @@
 """Blank, lost or foreign state. Sections in parentheses are those of docs/election.md."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
+from tests.unit.watchdog.core.forming import (
+    LATE_MS,
+    OVER_MS,
+    answer_of,
+    blank,
+    intact,
+    told,
+)
 from tests.unit.watchdog.core.support import (
+    BEACON_MS,
     OTHER_DIGEST,
     PROMISE_MS,
     TIMING,
@@ -24,52 +32,7 @@ from tests.unit.watchdog.core.support import (
 )
 from watchdog.core.effects import BLOCKED
 from watchdog.core.formation import CLOCKS, OTHER_LIST, ROLLED_BACK, Memory
-from watchdog.core.messages import StateReply, StateRequest
-from watchdog.core.parts import Parts
-from watchdog.instant import MS
-
-BEACON_MS = TIMING.beacon_ns / MS
-OVER_MS = PROMISE_MS + 1
-"""When the sit-out of a node that started at START is over."""
-LATE_MS = OVER_MS + BEACON_MS
-"""An interval after the first question: rule (i), which keeps the term, has had its chance."""
-OLD = (("a", 1), ("b", 1), ("c", 1))
-
-
-def blank(names: str = "abc") -> Parts:
-    """An amnesiac past its sit-out that has just asked."""
-    given = settings(names=names, members=members(names))
-    parts = parts_of(amnesiac=True, given=given)
-    parts.guard.welcomed(0, off_clean=True)
-    hear_all(parts, after(OVER_MS))
-    parts.formation.tick(after(OVER_MS))
-    return parts
-
-
-def intact() -> Parts:
-    """A node that loaded its state and is still sitting out."""
-    parts = parts_of()
-    hear_all(parts, after(0))
-    parts.formation.tick(after(0))
-    return parts
-
-
-def accepting() -> Parts:
-    """A node started with --accept-membership: five members instead of the old three."""
-    given = settings(members=members("abcde"), old_members=OLD)
-    parts = parts_of(loaded=record(), given=given)
-    save_all(parts, after(0))
-    hear_all(parts, after(OVER_MS))
-    parts.formation.tick(after(OVER_MS))
-    return parts
-
-
-def told(parts: Parts, node: str, ms: float = LATE_MS, **changes: Any) -> Memory:
-    """Let a member answer the newest question; what the node believes then."""
-    answer = state_reply(parts.formation._rid, node, inc=inc_of(node), **changes)
-    parts.formation.answered(node, answer, after(ms))
-    return parts.formation.memory
-
+from watchdog.core.messages import StateRequest
 
 # --- asking
 
@@ -298,15 +261,6 @@ def test_a_higher_answer_after_the_sit_out_only_raises_the_seq_and_alarms() -> N
 
 
 # --- answering
-
-
-def answer_of(parts: Parts, seq: int = 0, ms: float = OVER_MS) -> StateReply:
-    """What this node answers to b."""
-    parts.out.drain()
-    parts.formation.answer("b", StateRequest(4, seq), after(ms))
-    ((peer, reply),) = sent(parts.out.drain(), StateReply)
-    assert (peer, reply.rid) == ("b", 4)
-    return reply
 
 
 def test_state_says_what_the_node_knows() -> None:

@@ -2,6 +2,7 @@
 
 from tests.unit.watchdog.core.rig import Rig, leader, standby
 from tests.unit.watchdog.core.support import (
+    BEACON_MS,
     CLUSTER,
     DIGEST,
     TIMING,
@@ -13,9 +14,6 @@ from tests.unit.watchdog.core.support import (
 from watchdog.core import events as ev
 from watchdog.core.greeting import ALARMS_SAID_MAX
 from watchdog.core.messages import PROTOCOL, Hello
-from watchdog.instant import MS
-
-BEACON_MS = TIMING.beacon_ns / MS
 
 
 def hellos(rig: Rig, start: int = 0) -> list[tuple[str, Hello]]:

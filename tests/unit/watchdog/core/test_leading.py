@@ -4,8 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.watchdog.core.rig import Rig, all_of, leader, state
+from tests.unit.watchdog.core.rig import (
+    VOTE_WAIT_MS,
+    Rig,
+    all_of,
+    elected,
+    leader,
+    notes,
+    phase,
+    state,
+    wait_until,
+    won,
+)
 from tests.unit.watchdog.core.support import (
+    BEACON_MS,
     PROMISE_MS,
     SOFT_MS,
     TIMING,
@@ -19,42 +31,7 @@ from watchdog.core import events as ev
 from watchdog.core.guard import LeaseRound
 from watchdog.core.leading import PROBE_GRACE_NS, Phase
 from watchdog.core.messages import Beacon, PreVote, Release, Vote
-from watchdog.instant import MS, Instant
-
-BEACON_MS = TIMING.beacon_ns / MS
-VOTE_WAIT_MS = TIMING.vote_wait_ns / MS
-
-
-def phase(rig: Rig) -> str:
-    """The sub-phase of the node."""
-    return str(rig.node.status()["phase"])
-
-
-def elected(rig: Rig, *mute: type) -> Rig:
-    """The node at the instant of its victory; some effects are not answered."""
-    rig.mute.update(mute)
-    for _ in range(300):
-        if rig.parts.office is not None:
-            return rig
-        rig.advance(10)
-    raise AssertionError(rig.node.status())
-
-
-def wait_until(rig: Rig, then: Instant, ms: float) -> list[fx.Effect]:
-    """Let time pass until `ms` after that instant."""
-    return rig.advance((then.boot_ns - rig.now.boot_ns) / MS + ms)
-
-
-def won(rig: Rig) -> Instant:
-    """The instant of the victory."""
-    assert rig.parts.office is not None
-    return rig.parts.office.won
-
-
-def notes(rig: Rig, name: str) -> list[dict[str, str]]:
-    """The fields of every note of one name."""
-    return [dict(note.fields) for note in all_of(rig.log, fx.Note) if note.name == name]
-
+from watchdog.instant import MS
 
 # --- winning and going on
 

@@ -5,8 +5,15 @@ from typing import Any
 
 import pytest
 
-from tests.unit.watchdog.core.rig import Rig, all_of, leader
+from tests.unit.watchdog.core.rig import (
+    Rig,
+    all_of,
+    leader,
+    notes,
+    phase,
+)
 from tests.unit.watchdog.core.support import (
+    BEACON_MS,
     SOFT_MS,
     TIMING,
     grant_to,
@@ -18,42 +25,6 @@ from tests.unit.watchdog.core.support import (
 from watchdog.core import effects as fx
 from watchdog.core import events as ev
 from watchdog.core.messages import Beacon, Nack, Vote
-from watchdog.instant import MS, Instant
-
-BEACON_MS = TIMING.beacon_ns / MS
-VOTE_WAIT_MS = TIMING.vote_wait_ns / MS
-
-
-def phase(rig: Rig) -> str:
-    """The sub-phase of the node."""
-    return str(rig.node.status()["phase"])
-
-
-def elected(rig: Rig, *mute: type) -> Rig:
-    """The node at the instant of its victory; some effects are not answered."""
-    rig.mute.update(mute)
-    for _ in range(300):
-        if rig.parts.office is not None:
-            return rig
-        rig.advance(10)
-    raise AssertionError(rig.node.status())
-
-
-def wait_until(rig: Rig, then: Instant, ms: float) -> list[fx.Effect]:
-    """Let time pass until `ms` after that instant."""
-    return rig.advance((then.boot_ns - rig.now.boot_ns) / MS + ms)
-
-
-def won(rig: Rig) -> Instant:
-    """The instant of the victory."""
-    assert rig.parts.office is not None
-    return rig.parts.office.won
-
-
-def notes(rig: Rig, name: str) -> list[dict[str, str]]:
-    """The fields of every note of one name."""
-    return [dict(note.fields) for note in all_of(rig.log, fx.Note) if note.name == name]
-
 
 # --- re-election in place
 

@@ -2,8 +2,17 @@
 
 import pytest
 
-from tests.unit.watchdog.core.rig import Rig, all_of, leader, standby, state
+from tests.unit.watchdog.core.rig import (
+    REACH_MS,
+    Rig,
+    all_of,
+    changes,
+    leader,
+    standby,
+    state,
+)
 from tests.unit.watchdog.core.support import (
+    BEACON_MS,
     PROMISE_MS,
     SOFT_MS,
     TIMING,
@@ -20,20 +29,6 @@ from watchdog.core import events as ev
 from watchdog.core.messages import PreVote, Release
 from watchdog.core.node import WAKE_MIN_NS
 from watchdog.instant import MS
-
-BEACON_MS = TIMING.beacon_ns / MS
-REACH_MS = TIMING.reach_ns / MS
-
-
-def changes(rig: Rig, start: int = 0) -> list[tuple[str, str]]:
-    """(trigger, new state) of every change since that place in the log."""
-    return [(c.trigger, c.new) for c in all_of(rig.log[start:], fx.StateChanged)]
-
-
-def alarms(rig: Rig) -> dict[str, str]:
-    """What stands in the status of the node."""
-    return dict(rig.node.status()["alarms"])
-
 
 # --- the way up
 

@@ -1,7 +1,17 @@
 """Uplink, clock and disk in trouble. Sections in parentheses: docs/election.md."""
 
-from tests.unit.watchdog.core.rig import Rig, all_of, leader, standby, state
+from tests.unit.watchdog.core.rig import (
+    REACH_MS,
+    Rig,
+    alarms,
+    all_of,
+    changes,
+    leader,
+    standby,
+    state,
+)
 from tests.unit.watchdog.core.support import (
+    BEACON_MS,
     PROMISE_MS,
     TIMING,
     beacon,
@@ -14,20 +24,6 @@ from watchdog.core import events as ev
 from watchdog.core.ledger import BAD_DISK_EXIT_NS
 from watchdog.core.messages import Beacon, Grant, Release, Vote
 from watchdog.instant import MS
-
-BEACON_MS = TIMING.beacon_ns / MS
-REACH_MS = TIMING.reach_ns / MS
-
-
-def changes(rig: Rig, start: int = 0) -> list[tuple[str, str]]:
-    """(trigger, new state) of every change since that place in the log."""
-    return [(c.trigger, c.new) for c in all_of(rig.log[start:], fx.StateChanged)]
-
-
-def alarms(rig: Rig) -> dict[str, str]:
-    """What stands in the status of the node."""
-    return dict(rig.node.status()["alarms"])
-
 
 # --- the uplink
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.watchdog.core.rig import Rig, all_of, leader, standby, state
-from tests.unit.watchdog.core.support import TIMING, beacon, sent, settings
+from tests.unit.watchdog.core.support import BEACON_MS, beacon, sent, settings
 from watchdog.core import effects as fx
 from watchdog.core import events as ev
 from watchdog.core.messages import (
@@ -15,8 +15,6 @@ from watchdog.core.messages import (
 )
 from watchdog.core.orders import ANSWER_WAIT_NS, REASON_MAX, WAITING_MAX
 from watchdog.instant import MS
-
-BEACON_MS = TIMING.beacon_ns / MS
 
 
 def command(

@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.watchdog.core.rig import Rig, all_of, leader, standby, state
 from tests.unit.watchdog.core.support import (
+    BEACON_MS,
     READY,
     TIMING,
     beacon,
@@ -34,7 +35,6 @@ from watchdog.core.messages import (
 from watchdog.core.transfer import FAILBACK_DELAY_MAX_NS, RELEASE_COPIES
 from watchdog.instant import MS, SECOND
 
-BEACON_MS = TIMING.beacon_ns / MS
 DELAY_MS = TIMING.failback_delay_ns / MS
 
 
