@@ -25,6 +25,8 @@ from watchdog.cli.local import (
 WIDTH: Final = 100
 REFRESH_S: Final = 1.0
 CLEAR: Final = "\x1b[H\x1b[2J"
+SETTLED: Final = ("STANDBY", "COORDINATOR")
+"""States that count in a quorum: a node that has just started still sits out its old promises."""
 TEXT_LINES_MAX: Final = 6
 MEMORY: Final = {
     "amnesiac": "nothing is stored here: the others are asked what this node must not forget",
@@ -70,7 +72,7 @@ def exit_code(body: dict[str, Any]) -> int:
     """0 healthy; 2 no quorum; 1 anything else that somebody should look at."""
     if not body["quorum"]["ok"]:
         return 2
-    is_whole = all(row["reachable"] for row in body["nodes"])
+    is_whole = all(row["reachable"] and row["state"] in SETTLED for row in body["nodes"])
     is_led = body["coordinator"] is not None
     has_alarms = any(row["alarms"] for row in body["nodes"])
     is_intact = body["memory"] == "intact"

@@ -17,7 +17,7 @@ MOVE = Move("beta", "alpha", "2026-01-02T03:04:05.678Z", "kernel update")
 def body(
     around: Surroundings = AROUND,
     move: Move | None = MOVE,
-    **core: Any,  # noqa: ANN401 a status is plain JSON
+    **core: Any,
 ) -> dict[str, Any]:
     """Return a status reply of a healthy cluster, with these changes to the core's part."""
     return view(plan(), core_status() | core, around, move)
@@ -117,9 +117,11 @@ def test_exit_code_is_for_scripts(core: dict[str, Any], code: int) -> None:
     assert exit_code(body(**core)) == code
 
 
-@pytest.mark.parametrize("change", [{"reachable": False}, {"alarms": ["SPLIT_BRAIN"]}])
+@pytest.mark.parametrize(
+    "change", [{"reachable": False}, {"alarms": ["SPLIT_BRAIN"]}, {"state": "LOADING"}]
+)
 def test_trouble_of_one_member_is_degraded(change: dict[str, object]) -> None:
-    """Also when only a peer says so."""
+    """Also when only a peer says so; a rolling upgrade waits until the node votes again."""
     core = core_status()
     core["nodes"][1] |= change
     assert exit_code(body(nodes=core["nodes"])) == 1
