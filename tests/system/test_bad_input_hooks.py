@@ -22,6 +22,7 @@ pytestmark = pytest.mark.root
 
 MEMBERS: Final = ("alpha", "bravo", "charlie")
 SUBJECT: Final = "alpha"
+TRIES_MAX: Final = 5
 PRINTED: Final = 100_000_000
 LOG_MAX: Final = 100_000
 """500 lines of output as lines of log, and everything else that the daemon had to say."""
@@ -108,6 +109,23 @@ def fail_over(yard: Yard, leader: str) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
+def fail_over_to_alpha(yard: Yard, leader: str, before: int) -> None:
+    """As `fail_over`, until alpha is the one that tries: priority is a preference, no promise."""
+    for _ in range(TRIES_MAX):
+        fail_over(yard, leader)
+        until("somebody stands", lambda: has_tried(yard, before) or leads(yard, but=SUBJECT))
+        if has_tried(yard, before):
+            return
+        until("all are fit", lambda: all(is_fit(yard, name) for name in MEMBERS))
+        leader = yard.led()
+    raise AssertionError("alpha never tried")
+
+
+def has_tried(yard: Yard, before: int) -> bool:
+    """Whether alpha was elected since its log was so long."""
+    return "event=election_won" in yard.log(SUBJECT)[before:]
+
+
 def strays(yard: Yard, name: str) -> list[int]:
     """Processes in a node's namespace that are neither guardian nor node process."""
     running = yard.running(name)
@@ -172,8 +190,8 @@ def test_a_node_whose_hook_misbehaves_gives_its_place_to_another(
 def gives_its_place(yard: Yard, leader: str, told: str) -> None:
     """Alpha is elected, fails, and somebody else ends up with the VIP."""
     before = len(yard.log(SUBJECT))
-    fail_over(yard, leader)
-    until("alpha tried", lambda: "HOOK_FAILED" in yard.log(SUBJECT)[before:])
+    fail_over_to_alpha(yard, leader, before)
+    until("alpha failed", lambda: "HOOK_FAILED" in yard.log(SUBJECT)[before:])
     successor = until("another one leads", lambda: leads(yard, but=SUBJECT))
     assert told in yard.log(SUBJECT)[before:]
     assert told in alarms(yard)["HOOK_FAILED"]
@@ -198,7 +216,7 @@ def test_a_hook_that_prints_100_mb_is_heard_out_and_cut(yard: Yard, elsewhere: s
     """Its first 64 KiB are kept, the rest is read and thrown away: it succeeds, alpha leads."""
     put(hook(yard, SUBJECT, "escalation"), LOUD)
     before = len(yard.log(SUBJECT))
-    fail_over(yard, elsewhere)
+    fail_over_to_alpha(yard, elsewhere, before)
     assert yard.led(SUBJECT) == SUBJECT
     until("its hook has ended", lambda: "event=hook_ended" in yard.log(SUBJECT)[before:])
     said = yard.log(SUBJECT)[before:]
