@@ -172,7 +172,7 @@ class Conversation:
         is_durable = (
             ledger.holds_vote(grant.term, peer) if grant.is_vote else ledger.holds_term(grant.term)
         )
-        if is_durable and ledger.holds_promise(self._ctx.timing.promise_ns // 1_000_000):
+        if is_durable and ledger.holds_promise(self._ctx.timing.promise_ms):
             self._waiting_grant = None
             self._ctx.send(peer, grant, now)
 

@@ -46,8 +46,7 @@ class Guard:
         """The socketpair ended: nothing may be believed to be off."""
         self.is_there = self.is_off = self.is_on = False
 
-    def next_n(self) -> int:
-        """The number of the next command."""
+    def _next_n(self) -> int:
         self._n += 1
         return self._n
 
@@ -66,7 +65,7 @@ class Guard:
         """Ask to go on; from here on this node counts as not off. `bounds_ms`: (soft, hard)."""
         assert self.is_off, "escalation of a node that is not off"
         self.asked(now)
-        self._escalate_n = n = self.next_n()
+        self._escalate_n = n = self._next_n()
         self.is_off = self._is_leaving = False
         self.off_failed = ""
         return Escalate(n, no, epoch, at.round, at.s, *bounds_ms)
@@ -74,14 +73,14 @@ class Guard:
     def extend(self, no: int, epoch: int, at: LeaseRound, now: Instant) -> Extend:
         """Ask for a later deadline."""
         self.asked(now)
-        return Extend(self.next_n(), no, epoch, at.round, at.s)
+        return Extend(self._next_n(), no, epoch, at.round, at.s)
 
     def deescalate(self, why: str, now: Instant) -> Deescalate:
         """Ask to go off."""
         self.asked(now)
         self.is_on = False
         self._is_leaving = True
-        return Deescalate(self.next_n(), why)
+        return Deescalate(self._next_n(), why)
 
     def escalated(self, n: int) -> bool:
         """ESCALATE(n) succeeded; False when it is not the latest, or was called off meanwhile."""

@@ -81,7 +81,7 @@ class Leadership:
         is_due = now.boot_ns - self._beacon_ns >= self._ctx.timing.beacon_ns
         if is_due and not self.lease.is_opening:
             self.beacon(now)
-        self._vote_again_if_durable(now)
+        self.vote_is_durable(now)
 
     def round_opened(self, no: int, round_no: int, now: Instant) -> None:
         """Send the round: `now` is what the lease will count from."""
@@ -204,7 +204,8 @@ class Leadership:
         """The term of a re-election under way."""
         return self._reelection.term if self._reelection else None
 
-    def _vote_again_if_durable(self, now: Instant) -> None:
+    def vote_is_durable(self, now: Instant) -> None:
+        """If the vote of a re-election is on disk and no round is opening, ask with a round."""
         pending = self._reelection
         if pending is None or pending.is_open:
             return
@@ -212,10 +213,6 @@ class Leadership:
         if is_durable and not self.lease.is_opening:
             pending.is_open = True
             self.beacon(now)
-
-    def vote_is_durable(self, now: Instant) -> None:
-        """Something has just reached the disk; perhaps the vote of a re-election."""
-        self._vote_again_if_durable(now)
 
     def _ask_votes(self, pending: Reelection, round_no: int, now: Instant) -> None:
         ctx = self._ctx

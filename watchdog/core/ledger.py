@@ -10,7 +10,7 @@ from typing import Final
 
 from watchdog.core.effects import HardState, Save
 from watchdog.core.settings import Settings
-from watchdog.instant import SECOND, Instant, elapsed_hi, elapsed_lo
+from watchdog.instant import MS, SECOND, Instant, elapsed_hi, elapsed_lo
 
 BAD_DISK_EXIT_NS: Final = 10 * SECOND
 """A node that leads nothing leaves so long after a failed write; the next process starts anew."""
@@ -63,7 +63,7 @@ class Ledger:
     def forget_longer_promises(self, now: Instant, promise_ms: int) -> None:
         """Once every longer promise of an earlier process has run out, only ours is remembered."""
         longest = self.max_promise_ms
-        if longest > promise_ms and elapsed_lo(now, self._born) > longest * 1_000_000:
+        if longest > promise_ms and elapsed_lo(now, self._born) > longest * MS:
             self.max_promise_ms, self._is_dirty = promise_ms, True
 
     def membership_accepted(self) -> None:

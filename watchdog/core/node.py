@@ -208,7 +208,7 @@ class Node:
     def _act(self, now: Instant) -> None:
         parts = self._parts
         self._watch_connection(now)
-        parts.ledger.forget_longer_promises(now, parts.ctx.timing.promise_ns // 1_000_000)
+        parts.ledger.forget_longer_promises(now, parts.ctx.timing.promise_ms)
         parts.formation.tick(now)
         self._yield_after_recovery(now)
         self._give_up_if_unfit(now)

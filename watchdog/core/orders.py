@@ -11,13 +11,11 @@ from watchdog.core.events import Command, CommandReceived
 from watchdog.core.leading import Phase
 from watchdog.core.messages import ResignReply, ResignRequest
 from watchdog.core.parts import Parts
-from watchdog.core.transfer import FAILBACK, Handover
+from watchdog.core.transfer import FAILBACK, REASON_MAX, Handover
 from watchdog.instant import SECOND, Instant
 
 ANSWER_WAIT_NS: Final = 2 * SECOND
 WAITING_MAX: Final = 32
-REASON_MAX: Final = 128
-"""Characters of an operator's reason that travel."""
 
 
 class Orders:

@@ -1,8 +1,8 @@
 """The parts of one node, and the few moves that touch several of them at once.
 
 A *move* is winning, resigning, ending a tenure, losing the guardian: whatever the node does for
-reasons that different events share.  Who decides that a move is due is `node` (events of the
-world and of time) and `conversation` (messages of peers).
+reasons that different events share.  That a move is due is decided by `node` (time and the world),
+`conversation` (peers), `answers` (the guardian) and `orders` (operators).
 """
 
 import random

@@ -18,6 +18,9 @@ from watchdog.instant import MS, SECOND, Instant
 
 RELEASE_COPIES: Final = 3
 REASON_MAX: Final = 128
+"""Characters of a reason that travel: an operator's, or why a tenure ended."""
+ANSWER_MAX: Final = 200
+"""Characters of an answer that travel, such as what is wrong with a hook."""
 RELEASE_GAP_NS: Final = 20 * MS
 FAILBACK: Final = "failback"
 FAILBACK_DELAY_MAX_NS: Final = 3600 * SECOND
@@ -93,7 +96,7 @@ class Handing:
         if asker == self._ctx.me:
             self._ctx.out.put(Reply(rid, ok, text))
         elif asker is not None:
-            self._ctx.send(asker, ResignReply(rid, ok, text[:200]), now)
+            self._ctx.send(asker, ResignReply(rid, ok, text[:ANSWER_MAX]), now)
 
     def ready_received(
         self, peer: str, ready: Ready, office: Leadership | None, now: Instant
@@ -152,7 +155,7 @@ class Handing:
         asked = self._checks.pop(rid, None)
         if asked is not None:
             peer, tenure = asked
-            self._ctx.send(peer, Ready(tenure, ok=not reason, reason=reason[:200]), now)
+            self._ctx.send(peer, Ready(tenure, ok=not reason, reason=reason[:ANSWER_MAX]), now)
 
     # --- the end of a tenure
 

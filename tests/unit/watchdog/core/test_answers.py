@@ -1,17 +1,12 @@
 """Answers of the guardian. Sections in parentheses are those of docs/election.md."""
 
-from tests.unit.watchdog.core.rig import Rig, all_of, leader, standby, state
+from tests.unit.watchdog.core.rig import Rig, alarms, all_of, leader, standby, state
 from tests.unit.watchdog.core.support import TIMING, beacon, release, sent, settings
 from watchdog.core import effects as fx
 from watchdog.core import events as ev
 from watchdog.core.effects import BLOCKED
 from watchdog.core.messages import Beacon, PreVote, Release
 from watchdog.instant import MS
-
-
-def alarms(rig: Rig) -> dict[str, str]:
-    """What stands in the status of the node."""
-    return dict(rig.node.status()["alarms"])
 
 
 def until_elected(rig: Rig) -> None:

@@ -13,7 +13,8 @@ from watchdog.core.messages import (
     ResignRequest,
     Transfer,
 )
-from watchdog.core.orders import ANSWER_WAIT_NS, REASON_MAX, WAITING_MAX
+from watchdog.core.orders import ANSWER_WAIT_NS, WAITING_MAX
+from watchdog.core.transfer import REASON_MAX
 from watchdog.instant import MS
 
 
