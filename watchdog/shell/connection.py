@@ -99,11 +99,6 @@ class Connection(asyncio.BufferedProtocol):
         return self.dialled is not None
 
     @property
-    def is_closed(self) -> bool:
-        """Whether the end has begun; nothing is sent or received any more."""
-        return self._end is not None
-
-    @property
     def outbox_size(self) -> int:
         """Bytes that wait in the outbox."""
         return self._outbox.size
