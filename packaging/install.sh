@@ -42,6 +42,8 @@ install -m 0644 docs/*.md "$new/share/docs/"
 for file in scripts/*; do
     if [ -f "$file" ]; then cp -p "$file" "$new/share/scripts/"; fi
 done
+# Isolated, so that no PYTHONPATH or user site can put another `watchdog` before ours.
+sed -i '1s|python[0-9.]*$|& -I|' "$new/bin/quorumdog"
 # Everything was written for the name of the stage; say the final one.
 grep -rlIF "$new" "$new/bin" "$new/pyvenv.cfg" | while IFS= read -r file; do
     sed -i "s|$new|$home|g" "$file"

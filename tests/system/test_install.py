@@ -96,7 +96,7 @@ def test_a_stage_has_every_part_with_its_mode(stage: Path) -> None:
 def test_a_stage_says_nothing_of_where_it_was_made(stage: Path) -> None:
     """It is moved to another machine, where the stage's folder does not exist."""
     script = (stage / "opt/quorumdog/bin/quorumdog").read_text(encoding="utf-8")
-    assert script.startswith("#!/opt/quorumdog/bin/python")
+    assert script.startswith("#!/opt/quorumdog/bin/python -I\n")
     found = subprocess.run(
         ["grep", "-rlF", str(stage), str(stage / "opt/quorumdog")],
         capture_output=True,
