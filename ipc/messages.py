@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 NATIVE: Final = "q"
-IN_TRANSITION: Final = "5"
 BAD: Final = "6"
 OK: Final = "7"
 TIMED_OUT: Final = "8"

@@ -76,18 +76,17 @@ class Stage:
 def lonely_plan(folder: Path, port: int) -> NodePlan:
     """Return the plan of a cluster of one, with fast timing so that tests are short."""
     timing = replace(samples.timing(), soft_ns=420 * MS, hard_ns=550 * MS, promise_ns=585 * MS)
-    member = PlanMember("alpha", "127.0.0.1", port, 1, 1, witness=False, pgpool_port=9999)
+    member = PlanMember("alpha", "127.0.0.1", port, 1, 1, witness=False)
     return replace(
         samples.plan(),
         data_dir=folder,
-        run_dir=folder,
         scheduling="normal",
         port=port,
         listen="127.0.0.1",
         address="127.0.0.1",
         members=(member,),
         timing=timing,
-        ipc=IpcPlan(folder / "s", None, (), (), None),
+        ipc=IpcPlan(folder / "s", None, (), None),
         vips=(),
     )
 

@@ -2,8 +2,8 @@
 
 Rule: a number that is not given is the profile's; `hard` and `promise` are then the least values
 that I2, I3 and I5 allow.  So all numbers follow from the file alone, never from what one machine
-happened to get.  Theory and table: the design's "Timers and the inequalities" (docs/election.md).
-Milliseconds here, because that is what people write; `Timing` carries nanoseconds.
+happened to get (docs/election.md, "Timers and the inequalities").  docs/configuration.md has the
+table.  Milliseconds here, because that is what people write; `Timing` carries nanoseconds.
 """
 
 from collections.abc import Mapping

@@ -35,7 +35,7 @@ class HookPlan(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Everything the guardian knows; `raw` goes to the node process unread."""
+    """Everything the guardian knows; the node process gets the whole document, unread by us."""
 
     node: str
     cluster: str
@@ -49,7 +49,6 @@ class Plan(NamedTuple):
     vips: tuple[Vip, ...]
     hooks: HookPlan
     policy: Policy
-    raw: bytes
 
 
 def read(fd: int) -> Plan:
@@ -78,7 +77,6 @@ def parse(raw: bytes) -> Plan:
         vips=vips,
         hooks=hooks,
         policy=_policy(plan, has_vips=bool(vips), hooks=hooks),
-        raw=raw,
     )
 
 

@@ -27,7 +27,6 @@ class PlanMember:
     weight: int
     priority: int
     witness: bool
-    pgpool_port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,11 @@ class Pki:
 
 @dataclass(frozen=True, slots=True)
 class IpcPlan:
-    """The control socket: path, who may read (group), administer and report, optional key file."""
+    """The control socket: path, who may read (group) and administer, optional key file."""
 
     path: Path
     group: str | None
     admin_uids: tuple[int, ...]
-    report_uids: tuple[int, ...]
     authkey_file: Path | None
 
 
@@ -57,7 +55,6 @@ class VipPlan:
     name: str
     address: str
     prefix: int
-    interface: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +65,12 @@ class NodePlan:
     cluster: str
     cluster_id: bytes
     data_dir: Path
-    run_dir: Path
-    config_file: str
     log_json: bool
     scheduling: str
-    witness: bool
     takeover: bool
     port: int
     listen: str
     address: str
-    tie_breaker: str | None
     failback: bool
     digest: bytes
     members: tuple[PlanMember, ...]
@@ -142,16 +135,12 @@ def parse(text: str | bytes) -> NodePlan:
         cluster=plan["cluster"],
         cluster_id=bytes.fromhex(plan["cluster_id"]),
         data_dir=Path(plan["data_dir"]),
-        run_dir=Path(plan["run_dir"]),
-        config_file=plan["config_file"],
         log_json=plan["log_json"],
         scheduling=plan["scheduling"],
-        witness=plan["witness"],
         takeover=plan["on_conflict"] == "takeover",
         port=plan["port"],
         listen=part["listen"],
         address=part["address"],
-        tie_breaker=part["tie_breaker"],
         failback=part["failback"],
         digest=bytes.fromhex(part["digest"]),
         members=tuple(_member(member) for member in part["members"]),
@@ -174,7 +163,6 @@ def _member(row: Mapping[str, Any]) -> PlanMember:
         weight=row["weight"],
         priority=row["priority"],
         witness=row["witness"],
-        pgpool_port=row["pgpool_port"],
     )
 
 
@@ -187,7 +175,6 @@ def _ipc(row: Mapping[str, Any]) -> IpcPlan:
         path=Path(row["path"]),
         group=row["group"],
         admin_uids=tuple(row["admin_uids"]),
-        report_uids=tuple(row["report_uids"]),
         authkey_file=_optional_path(row["authkey_file"]),
     )
 
@@ -199,7 +186,7 @@ def _pki(row: Mapping[str, str] | None) -> Pki | None:
 
 
 def _vip(row: Mapping[str, Any]) -> VipPlan:
-    return VipPlan(row["name"], row["address"], row["prefix"], row["interface"])
+    return VipPlan(row["name"], row["address"], row["prefix"])
 
 
 def _optional_path(value: str | None) -> Path | None:

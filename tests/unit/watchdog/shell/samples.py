@@ -26,7 +26,7 @@ def timing() -> Timing:
 def plan(ipc: Path = Path("/run/quorumdog/.s.PGPOOLWD_CMD.9000")) -> NodePlan:
     """Return alpha's plan: alpha, beta, and gamma as witness."""
     members = tuple(
-        PlanMember(name, f"10.0.0.1{number + 1}", 9000, 1, 3 - number, name == "gamma", 9999)
+        PlanMember(name, f"10.0.0.1{number + 1}", 9000, 1, 3 - number, name == "gamma")
         for number, name in enumerate(("alpha", "beta", "gamma"))
     )
     return NodePlan(
@@ -34,25 +34,21 @@ def plan(ipc: Path = Path("/run/quorumdog/.s.PGPOOLWD_CMD.9000")) -> NodePlan:
         cluster="pg-prod",
         cluster_id=b"c" * 32,
         data_dir=Path("/var/lib/quorumdog"),
-        run_dir=Path("/run/quorumdog"),
-        config_file="/etc/quorumdog/quorumdog.conf",
         log_json=False,
         scheduling="rt",
-        witness=False,
         takeover=False,
         port=9000,
         listen="10.0.0.11",
         address="10.0.0.11",
-        tie_breaker=None,
         failback=False,
         digest=b"d" * 32,
         members=members,
         timing=timing(),
         config_digests=(),
         accept_membership=False,
-        ipc=IpcPlan(ipc, None, (), (), None),
+        ipc=IpcPlan(ipc, None, (), None),
         pki=None,
-        vips=(VipPlan("db", "10.0.0.100", 24, "eth0"),),
+        vips=(VipPlan("db", "10.0.0.100", 24),),
         record=None,
     )
 
