@@ -66,7 +66,7 @@ system: $(STAMP) ## real processes in network namespaces (as root)
 	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network system)
 	$(PY) -m pytest -q tests/system $(ARGS)
 
-bench: $(STAMP) ## the figures of the README, measured on this machine (as root)
+bench: $(STAMP) ## outages and idle cost on this machine, beside goals and theory (as root)
 	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network)
 	$(PY) -m bench $(ARGS)
 

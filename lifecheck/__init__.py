@@ -1,1 +1,1 @@
-"""Health checks beside the election; an own process that speaks only IPC. Filled later."""
+"""Health checks beside the election: a process of its own, speaking only IPC. Still to come."""

@@ -36,9 +36,10 @@ $pip --python "$new/bin/python" install -q --no-compile --require-hashes -r requ
 $pip --python "$new/bin/python" install -q --no-compile --no-deps --no-index "$work"/quorumdog-*.whl
 mkdir -p "$new/libexec" "$new/share/scripts"
 install -m 0644 packaging/clear_vips.py "$new/libexec/"
-install -m 0644 sample.conf README.md LICENSE CHANGELOG.md "$new/share/"
-mkdir "$new/share/docs"
+install -m 0644 sample.conf LICENSE ./*.md "$new/share/"
+mkdir -p "$new/share/docs/adr"
 install -m 0644 docs/*.md "$new/share/docs/"
+install -m 0644 docs/adr/*.md "$new/share/docs/adr/"
 for file in scripts/*; do
     if [ -f "$file" ]; then cp -p "$file" "$new/share/scripts/"; fi
 done

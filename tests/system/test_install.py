@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.house.test_docs import LINK
 from tests.support import REPOSITORY
 
 pytestmark = pytest.mark.root
@@ -91,6 +92,16 @@ def test_a_stage_has_every_part_with_its_mode(stage: Path) -> None:
     command = stage / "usr/local/bin/quorumdog"
     assert str(command.readlink()) == "/opt/quorumdog/bin/quorumdog"
     assert (stage / UNIT).read_bytes() == (REPOSITORY / "packaging/quorumdog.service").read_bytes()
+
+
+def test_the_links_of_the_installed_documents_lead_somewhere(stage: Path) -> None:
+    """They are read at night, on a machine without the checkout."""
+    share = stage / "opt/quorumdog/share"
+    documents = sorted(share.rglob("*.md"))
+    assert share / "README.md" in documents
+    for document in documents:
+        for target in LINK.findall(document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
 
 
 def test_a_stage_says_nothing_of_where_it_was_made(stage: Path) -> None:
