@@ -137,6 +137,7 @@ def test_client_that_goes_away_leaves_nothing_behind() -> None:
             command = await stage.command()
             gone.cancel()
         stage.control.answer(command.rid, ok=True, text="late")
+        assert not stage.control._waiting
 
     play(story)
 

@@ -123,7 +123,7 @@ def _spawn(
             file_actions=[(os.POSIX_SPAWN_DUP2, fd, to) for to, fd in moved.items()],
             setsid=True,
             setsigmask=(),
-            setsigdef=(signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGHUP),
+            setsigdef=processes.OUR_SIGNALS,
         )
     finally:
         for fd in moved.values():

@@ -32,7 +32,6 @@ NOTIFIES_MAX: Final = 16
 NOTIFY_CPU_S: Final = 10
 CLOSING_LOOKS_MAX: Final = 200
 CLOSING_PAUSE_S: Final = 0.005
-DEFAULT_SIGNALS: Final = (signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Facts(NamedTuple):
@@ -248,10 +247,10 @@ class Hooks:
                 words[0],
                 words,
                 self._environment(facts),
-                file_actions=[(os.POSIX_SPAWN_DUP2, stdin, 0), *_to(stdout, 1), *_to(stdout, 2)],
+                file_actions=[_to(stdin, 0), _to(stdout, 1), _to(stdout, 2)],
                 setsid=True,
                 setsigmask=(),
-                setsigdef=DEFAULT_SIGNALS,
+                setsigdef=processes.OUR_SIGNALS,
             )
         except OSError:
             os.close(output)
@@ -288,8 +287,8 @@ class Hooks:
         return json.dumps({"schema": 1, **self._told(facts)}).encode() + b"\n"
 
 
-def _to(fd: int, target: int) -> list[tuple[int, int, int]]:
-    return [(os.POSIX_SPAWN_DUP2, fd, target)]
+def _to(fd: int, target: int) -> tuple[int, int, int]:
+    return (os.POSIX_SPAWN_DUP2, fd, target)
 
 
 def _explain(code: int) -> str:

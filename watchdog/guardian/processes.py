@@ -7,7 +7,10 @@ that was opened before the start time was compared.
 import contextlib
 import os
 import signal
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+OUR_SIGNALS: Final = (signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""What the guardian treats in its own way; whatever it starts gets the default back."""
 
 
 class Stat(NamedTuple):

@@ -39,15 +39,19 @@ def unreadable(account: Account, paths: list[str]) -> str:
         place = real
         while True:
             status = os.stat(place)
-            # Directories on the way need search only, the thing itself is read.
-            wanted = 0o5 if place == real and stat.S_ISDIR(status.st_mode) else 0o1
-            wanted = 0o4 if place == real and not stat.S_ISDIR(status.st_mode) else wanted
-            if not _has(account, status, wanted):
+            if not _has(account, status, _wanted(status, is_on_the_way=place != real)):
                 return place
             if place == "/":
                 break
             place = os.path.dirname(place)
     return ""
+
+
+def _wanted(status: os.stat_result, *, is_on_the_way: bool) -> int:
+    """Directories on the way need search only, the thing itself is read."""
+    if is_on_the_way:
+        return 0o1
+    return 0o5 if stat.S_ISDIR(status.st_mode) else 0o4
 
 
 def _has(account: Account, status: os.stat_result, wanted: int) -> bool:

@@ -68,7 +68,9 @@ class Vips:
             left = self._present()
         except OSError as error:
             return f"cannot list addresses: {error.strerror}"
-        return "; ".join(fault for fault in faults if fault) or "still there" if left else ""
+        if not left:
+            return ""
+        return "; ".join(fault for fault in faults if fault) or "still there"
 
     def open_links(self) -> str:
         """Open what is needed to announce and to listen; say which interface is missing."""
