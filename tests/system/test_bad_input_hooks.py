@@ -213,7 +213,7 @@ def leads(yard: Yard, but: str) -> str:
 
 
 def test_a_hook_that_prints_100_mb_is_heard_out_and_cut(yard: Yard, elsewhere: str) -> None:
-    """Its first 64 KiB are kept, the rest is read and thrown away: it succeeds, alpha leads."""
+    """Its first 500 lines are kept, the rest is read and thrown away: it succeeds, alpha leads."""
     put(hook(yard, SUBJECT, "escalation"), LOUD)
     before = len(yard.log(SUBJECT))
     fail_over_to_alpha(yard, elsewhere, before)
