@@ -247,7 +247,7 @@ class Daemon:
             note=loaded.note,
         )
         return Start(
-            settings=_settings(self._plan, record),
+            settings=settings_for(self._plan, record),
             hard_state=record,
             amnesiac=loaded.amnesiac,
             seed=secrets.randbits(64),
@@ -326,9 +326,17 @@ def read_ipc_key(path: Path | None) -> bytes | None:
         raise StartError(f"{why}; the user of the node must be able to") from error
 
 
-def _settings(plan: NodePlan, record: HardState | None) -> Settings:
+def settings_for(plan: NodePlan, record: HardState | None) -> Settings:
+    """What the core needs, given what is stored; StartError for a change within a change."""
     is_replaced = record is not None and record.digest != plan.digest
     if plan.accept_membership and is_replaced and record is not None:
+        if record.old_members:
+            # Nobody has obeyed the list in between: waiting for *its* members protects nothing.
+            started = ", ".join(name for name, _ in record.members)
+            raise StartError(
+                f"the change to the members {started} is not finished yet, so another one cannot "
+                f"begin: start this node with that list until `quorumdog status` shows it obeyed"
+            )
         return plan.settings(record.members)
     return plan.settings()
 
