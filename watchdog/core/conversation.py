@@ -5,8 +5,9 @@ never adopted from a message that was refused, so a node that rejoins with a hig
 nobody (docs/election.md, "The voter's rule").
 """
 
-from typing import assert_never
+from typing import Final, assert_never
 
+from watchdog.core.effects import CloseLink
 from watchdog.core.leading import Leadership, Phase
 from watchdog.core.messages import (
     GONE_NO,
@@ -33,6 +34,8 @@ from watchdog.core.transfer import Handover
 from watchdog.instant import Instant
 
 SPLIT_BRAIN = "SPLIT_BRAIN"
+BELIEVABLE_MAX: Final = 2**63
+"""A term or seq beyond it is a peer's bug; counting on from there would outgrow 64 bits."""
 
 
 class Conversation:
@@ -54,6 +57,9 @@ class Conversation:
             return
         is_will = isinstance(message, Release) and message.tenure.no == GONE_NO
         if inc != roster.current_inc(peer) and not is_will:
+            return
+        if _highest_in(message) > BELIEVABLE_MAX:
+            self._ctx.out.put(CloseLink(peer, "it speaks of a term or seq that cannot be"))
             return
         if not is_will:
             roster.heard(peer, now)
@@ -114,7 +120,7 @@ class Conversation:
         parts, voter = self._parts, self._ctx.voter
         if vote.tenure.node != peer:
             return
-        if vote.transfer is not None and vote.transfer.node != self._ctx.me:
+        if vote.transfer is not None and vote.transfer.node in self._ctx.roster.peers:
             implied = Release(vote.transfer, vote.term, peer, gone=False, was_on=True)
             self._release(implied, now)
         if voter.is_copy(vote.tenure, vote.round) and self._ctx.ledger.voted_for == peer:
@@ -265,3 +271,16 @@ class Conversation:
         handover = parts.handing.ready_received(peer, ready, office, now)
         if handover is not None and office is not None and office.phase is not Phase.RESIGNING:
             parts.resign(handover.reason, now, peer)
+
+
+def _highest_in(message: Message) -> int:
+    """The greatest number in `message` that this node would count on from."""
+    match message:
+        case PreVote(next_term=term):
+            return term
+        case Vote(term=term) | Beacon(term=term) | Nack(term=term) | PreVoteReply(term=term):
+            return term
+        case StateReply(term=term, remembered_seq=seq):
+            return max(term, seq)
+        case _:
+            return 0

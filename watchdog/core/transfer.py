@@ -144,7 +144,7 @@ class Handing:
         """The leader asks this node: let the guardian check before saying READY."""
         if not self._fitness.is_eligible(now):
             reason = self._fitness.unfit_reason(now) or "its guardian is not off"
-            self._ctx.send(peer, Ready(tenure, ok=False, reason=reason), now)
+            self._ctx.send(peer, Ready(tenure, ok=False, reason=reason[:200]), now)
             return
         self._check_rid += 1
         self._checks = {self._check_rid: (peer, tenure)}
