@@ -275,12 +275,10 @@ class Conversation:
 
 def _highest_in(message: Message) -> int:
     """The greatest number in `message` that this node would count on from."""
-    match message:
-        case PreVote(next_term=term):
-            return term
-        case Vote(term=term) | Beacon(term=term) | Nack(term=term) | PreVoteReply(term=term):
-            return term
-        case StateReply(term=term, remembered_seq=seq):
-            return max(term, seq)
-        case _:
-            return 0
+    if isinstance(message, PreVote):
+        return message.next_term
+    if isinstance(message, StateReply):
+        return max(message.term, message.remembered_seq)
+    if isinstance(message, Vote | Beacon | Nack | PreVoteReply):
+        return message.term
+    return 0
