@@ -106,6 +106,7 @@ class Guard:
         if n < self._escalate_n:
             return False
         self.is_on = False
+        self._is_leaving = True
         self.off_failed = why
         return True
 

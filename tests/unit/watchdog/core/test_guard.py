@@ -76,6 +76,15 @@ def test_a_failure_to_go_off_of_an_older_escalation_says_nothing() -> None:
     assert guard.off_failed == ""
 
 
+def test_an_escalation_that_could_not_be_taken_back_is_not_on() -> None:
+    """Its ESCALATED may only be late; the tenure has ended, and nobody is on without one."""
+    guard = clean()
+    command = guard.escalate(1, 8, AT, (900, 1200), READY)
+    assert guard.failed_to_go_off(command.n, "hook")
+    assert not guard.escalated(command.n)
+    assert not guard.is_on
+
+
 def test_escalated_counts_for_the_latest_escalation_only() -> None:
     """An answer to an earlier one is stale (The candidate and the leader)."""
     guard = clean()
