@@ -38,7 +38,9 @@ class LedgerFile:
         """What is on disk, and what an operator should know about it. Raises LedgerError."""
         try:
             self._open()
+            # Before it is filled up: a file that was cut off has lost a record, and must tell.
             raw = os.pread(self._fd, slots.FILE_SIZE, 0)
+            self._allocate()
         except OSError as error:
             self._close()
             raise LedgerError(f"cannot use {self.path}: {_explain(error)}") from None
@@ -88,10 +90,12 @@ class LedgerFile:
         if fault:
             os.close(fd)
             raise OSError(errno.EPERM, fault)
-        if os.fstat(fd).st_size < slots.FILE_SIZE:
-            with contextlib.suppress(OSError):
-                os.posix_fallocate(fd, 0, slots.FILE_SIZE)
         self._fd = fd
+
+    def _allocate(self) -> None:
+        """All blocks now, so that a later save does not find the disk full."""
+        with contextlib.suppress(OSError):
+            os.posix_fallocate(self._fd, 0, slots.FILE_SIZE)
 
     def _close(self) -> None:
         if self._fd >= 0:

@@ -81,7 +81,9 @@ class Storage:
         """Read the file, or make an empty one; StateFileError when it cannot be used."""
         try:
             descriptor = self._open()
+            # Before it is filled up: a file that was cut off has lost a record, and must tell.
             raw = self._disk.read(descriptor, slots.FILE_SIZE + 1)
+            self._fill_up(descriptor)
         except OSError as error:
             self._give_up_descriptor()
             raise StateFileError(self._open_fault(error)) from error
@@ -116,14 +118,16 @@ class Storage:
         except FileNotFoundError:
             descriptor = self._disk.open(FILE_NAME, create=True)
         self._descriptor = descriptor
-        facts = self._disk.facts(descriptor)
-        self._check(facts)
-        if facts.size < slots.FILE_SIZE:
-            # All blocks now: a later save must not find the disk full.
-            self._disk.allocate(descriptor, slots.FILE_SIZE)
-            self._disk.sync(descriptor)
-            self._disk.sync_directory()
+        self._check(self._disk.facts(descriptor))
         return descriptor
+
+    def _fill_up(self, descriptor: int) -> None:
+        """All blocks now: a later save must not find the disk full."""
+        if self._disk.facts(descriptor).size >= slots.FILE_SIZE:
+            return
+        self._disk.allocate(descriptor, slots.FILE_SIZE)
+        self._disk.sync(descriptor)
+        self._disk.sync_directory()
 
     def _check(self, facts: FileFacts) -> None:
         if not stat.S_ISREG(facts.mode):
