@@ -88,7 +88,10 @@ def reconcile(
     ConfigError (exit 2) when the file drops or moves a stored member without --accept-membership.
     """
     made = dict(plan)
-    if stored is None or plan["node_process"]["accept_membership"]:
+    if stored is None:
+        return made, None
+    if plan["node_process"]["accept_membership"]:
+        _refuse_too_many_dropped(plan, stored)
         return made, None
     difference = compare(plan["node_process"]["members"], stored, addresses)
     if not difference:
@@ -99,6 +102,21 @@ def reconcile(
     made["node_process"] = _with_stored(plan, dict(stored))
     text = "running with the stored membership, not the file's: " + "; ".join(difference.lines())
     return made, f"{text}; {WAY_OUT}"
+
+
+def _refuse_too_many_dropped(plan: Mapping[str, Any], stored: Stored) -> None:
+    """A new list is obeyed when those of the old one who have not accepted are no quorum of it.
+
+    Members that are dropped never accept: if they are a quorum, acceptance would never end.
+    """
+    weights = dict(stored)
+    kept = {member["name"] for member in plan["node_process"]["members"]}
+    dropped = sorted(name for name in weights if name not in kept)
+    if 2 * sum(weights[name] for name in dropped) > sum(weights.values()):
+        what = f"the file drops {', '.join(dropped)} at once, a quorum of the stored members"
+        why = "a new membership counts only when the rest of the old one is no quorum any more"
+        way = "change it in steps: drop fewer, let every node accept, then drop the others"
+        raise ConfigError([Fault(str(plan["config_file"]), what, why, way)])
 
 
 def _with_stored(plan: Mapping[str, Any], stored: Mapping[str, int]) -> dict[str, Any]:

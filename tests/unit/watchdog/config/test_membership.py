@@ -85,6 +85,15 @@ def test_accepting_takes_the_file_as_it_is(tmp_path: Path) -> None:
     assert reconcile(made, STORED, ADDRESSES) == (made, None)
 
 
+def test_accepting_may_not_drop_a_quorum_of_the_old_members(tmp_path: Path) -> None:
+    """They would never accept, so that this node would wait for ever."""
+    text = GOOD.replace(BETA, DELTA).replace(GAMMA, GAMMA.replace("gamma", "epsilon"))
+    with pytest.raises(ConfigError, match="drops beta, gamma at once, a quorum of the stored"):
+        reconcile(plan(tmp_path, text, accept=True), STORED, ADDRESSES)
+    fewer = plan(tmp_path, GOOD.replace(BETA, DELTA), accept=True)
+    assert reconcile(fewer, STORED, ADDRESSES) == (fewer, None)
+
+
 def test_move_goes_unnoticed_only_when_no_address_is_remembered(tmp_path: Path) -> None:
     """The addresses are no part of the vote; they only serve to ask back."""
     made = plan(tmp_path, GOOD.replace("10.0.0.12", "10.0.0.22"))
