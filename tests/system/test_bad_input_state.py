@@ -42,7 +42,7 @@ def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
         assert made.stop(SUBJECT) == 0
         # Its second process writes the second slot: only then does cutting the file lose a record.
         made.start(SUBJECT)
-        until("charlie votes", lambda: votes(made, SUBJECT))
+        until("charlie votes", lambda: made.votes(SUBJECT))
         assert made.stop(SUBJECT) == 0
         yield made
 
@@ -230,12 +230,6 @@ def test_a_damaged_state_is_amnesia_with_a_warning_and_heals_from_the_peers(
 def remembers(yard: Yard, name: str) -> bool:
     """Whether a node may vote again."""
     return bool(yard.status(name).get("memory") == "intact")
-
-
-def votes(yard: Yard, name: str) -> bool:
-    """Whether a node has left LOADING, which it does after its first record is on disk."""
-    rows = yard.status(name).get("nodes", [])
-    return any(row["name"] == name and row["state"] == "STANDBY" for row in rows)
 
 
 def alarms(yard: Yard, name: str) -> list[str]:

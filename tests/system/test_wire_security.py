@@ -155,8 +155,8 @@ def test_a_daemon_with_another_authkey_stays_out(scene: Scene) -> None:
     with refused(scene.yard, "wrong_key", "charlie"):
         scene.yard.start("charlie", shape=replace(scene.yard.shape, authkey=other))
     leader = scene.yard.led()
-    until("charlie says why it has nobody", lambda: "authkey" in reason(scene, "charlie", leader))
-    until("the others say why not", lambda: "authkey" in reason(scene, leader, "charlie"))
+    until("charlie says why", lambda: "authkey" in reason(scene, "charlie", leader), 30)
+    until("the others say why", lambda: "authkey" in reason(scene, leader, "charlie"), 30)
     assert scene.yard.told("charlie")["coordinator"] is None
     assert scene.yard.stop("charlie") == 0
 

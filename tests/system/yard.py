@@ -139,11 +139,18 @@ class Yard:
             self.start(name)
         leader = self.led()
         until("all see each other", lambda: all(self.is_whole(name) for name in names))
+        until("all vote", lambda: all(self.votes(name) for name in names))
         return leader
 
     def is_whole(self, name: str) -> bool:
         """Whether its daemon reaches every member."""
         return all(row["reachable"] for row in self.status(name).get("nodes", [{"reachable": 0}]))
+
+    def votes(self, name: str) -> bool:
+        """Whether it has left LOADING, which it does after its first record is on disk."""
+        rows = self.status(name).get("nodes", [])
+        own = [row["state"] for row in rows if row["name"] == name]
+        return own in (["STANDBY"], ["COORDINATOR"])
 
     def stop(self, name: str) -> int | None:
         """Ask it to stop; its exit code, or None when it had to be killed."""
