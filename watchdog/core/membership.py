@@ -196,6 +196,15 @@ class Roster:
             and self.is_reachable(name, now)
         )
 
+    def objection_to(self, name: str) -> str:
+        """What a reachable peer lacks to be a candidate, in words; "" when it lacks nothing."""
+        peer = self.peers[name]
+        if peer.hello is None or not peer.is_ranked:
+            return "has not said HELLO since it gave up its last tenure; try again in a moment"
+        if not peer.hello.eligible:
+            return "may not lead now; `quorumdog status` on that node says why"
+        return "" if peer.hello.quorum_connected else "does not hear a quorum"
+
     def order_of(self, name: str) -> Order:
         """The preference of a peer, by its latest HELLO."""
         peer = self.peers[name]

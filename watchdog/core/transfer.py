@@ -78,8 +78,9 @@ class Handing:
         lost = roster.lost_reason(target, now)
         if lost is not None:
             return f"{target} is not reachable: {lost.value}"
-        if not roster.is_candidate(target, now):
-            return f"{target} is not eligible now (see its line in `quorumdog status`)"
+        unfit = roster.objection_to(target)
+        if unfit:
+            return f"{target} {unfit}"
         if not office.lease.granted_within(target, 2 * self._ctx.timing.beacon_ns, now):
             return f"{target} has not granted a beacon within two intervals"
         return ""

@@ -126,7 +126,12 @@ def test_a_ready_that_nobody_waits_for_starts_nothing() -> None:
     [
         ("stranger", "no other member is called x (members: b, c)"),
         ("silent", "b is not reachable: silent"),
-        ("unfit", "b is not eligible now (see its line in `quorumdog status`)"),
+        ("unfit", "b may not lead now; `quorumdog status` on that node says why"),
+        ("alone", "b does not hear a quorum"),
+        (
+            "gave up",
+            "b has not said HELLO since it gave up its last tenure; try again in a moment",
+        ),
         ("no grants", "b has not granted a beacon within two intervals"),
         ("itself", "a is the coordinator already"),
     ],
@@ -141,6 +146,11 @@ def test_the_leader_objects_to_a_successor_that_cannot_take_over(how: str, text:
     elif how == "unfit":
         rig.said_by["b"] = {"eligible": False}
         rig.advance(BEACON_MS)
+    elif how == "alone":
+        rig.said_by["b"] = {"quorum_connected": False}
+        rig.advance(BEACON_MS)
+    elif how == "gave up":
+        rig.parts.roster.peers["b"].is_ranked = False
     elif how == "no grants":
         office = rig.parts.office
         assert office is not None
