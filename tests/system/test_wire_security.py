@@ -32,6 +32,8 @@ def message_keys() -> set[str]:
 
 
 SECRETS: Final = {*MEMBERS, CLUSTER, "STANDBY", "COORDINATOR", *message_keys()}
+ENDLESS_RECORD: Final = bytes.fromhex("1603013fff")
+"""Head of a TLS handshake record of 16 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,13 @@ def test_no_name_and_no_message_key_crosses_the_wire_in_clear(scene: Scene) -> N
 
 
 def test_the_tap_would_hear_a_clear_text(scene: Scene) -> None:
-    """The same ears and words, and a message in clear, cut into segments: it is heard."""
-    message = hello(CLUSTER, leader="alpha")
-    with tapped(scene.yard.lab.network) as tap, refused(scene.yard, "not_tls", "charlie"):
+    """The same ears and words, and a message in clear, cut into segments: it is heard.
+
+    It comes within a TLS record that never ends, so that the daemon listens to all of it.
+    """
+    message = ENDLESS_RECORD + hello(CLUSTER, leader="alpha")
+    kind = "handshake_timeout"
+    with tapped(scene.yard.lab.network) as tap, refused(scene.yard, kind, "charlie"):
         with dial(scene.place("charlie"), scene.port) as sock:
             for at in range(0, len(message), 40):
                 sock.sendall(message[at : at + 40])
