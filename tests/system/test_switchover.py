@@ -41,7 +41,7 @@ def test_refusals_say_why_and_change_nothing(witnessed: SystemCluster) -> None:
     with story(witnessed) as told:
         other = next(name for name in told.others if name != WITNESS)
         for at in (told.leader, other, WITNESS):
-            assert "is not eligible" in _refused(witnessed, at, WITNESS)
+            assert "may not lead now" in _refused(witnessed, at, WITNESS)
             assert f"{told.leader} is the coordinator already" in _refused(
                 witnessed, at, told.leader
             )
