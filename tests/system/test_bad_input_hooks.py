@@ -73,6 +73,7 @@ def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
 @pytest.fixture
 def elsewhere(yard: Yard) -> Iterator[str]:
     """Somebody else leads and alpha is fit; afterwards alpha has good hooks again."""
+    leader = SUBJECT
     for _ in range(3):  # a move of the test before may still be on its way
         if yard.led() == SUBJECT or alarms(yard):
             assert yard.stop(SUBJECT) == 0  # a new process: no penalty, and it stands down no more
