@@ -79,4 +79,4 @@ def test_a_pulled_cable_and_a_removed_address_are_seen_and_so_is_their_return(
                 ip(change)
                 assert next(lines) == told
         finally:
-            watcher.kill()
+            watcher.terminate()  # `timeout` passes it on; a kill would leave its child

@@ -82,6 +82,7 @@ def test_the_address_carries_a_lifetime_as_a_backstop(bench: Bench) -> None:
     time.sleep(0.5)
     assert bench.has_vip(), "nothing else would remove it: that is what the kernel gate is for"
     bench.wait_off(8)
+    os.kill(node.pid, signal.SIGKILL)
     bench.process.send_signal(signal.SIGCONT)
 
 
