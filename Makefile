@@ -30,8 +30,9 @@ $(STAMP): requirements.lock requirements-dev.lock pyproject.toml packaging/prere
 	@touch $@
 
 setup: $(STAMP) ## virtual environment, editable install, git hook that runs `make check`
-	@hook=$$(git rev-parse --git-path hooks)/pre-commit; test -e $$hook || \
-		{ printf '#!/bin/sh\nexec make check\n' > $$hook && chmod +x $$hook; }
+	@hooks=$$(git rev-parse --git-path hooks 2>/dev/null) || exit 0; hook=$$hooks/pre-commit; \
+		test -e $$hook || { mkdir -p $$hooks && printf '#!/bin/sh\nexec make check\n' > $$hook && \
+		chmod +x $$hook; }
 
 demo: $(STAMP) ## three real nodes, faults, measured outages (ARGS=--stay keeps them running)
 	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network)
