@@ -109,9 +109,11 @@ class Answers:
         parts = self._parts
         if event.detail or not event.ok:
             parts.out.note("hook_ended", hook="escalation", ok=event.ok, detail=event.detail)
-        if event.ok or parts.office is None or not parts.guard.is_latest_escalation(event.n):
+        if parts.office is None or not parts.guard.is_latest_escalation(event.n):
             return
-        if parts.office.phase is not Phase.RESIGNING:
+        if event.ok:
+            parts.office.is_armed = True
+        elif parts.office.phase is not Phase.RESIGNING:
             parts.out.alarm("HOOK_FAILED", f"the escalation hook failed: {event.detail}")
             parts.fitness.punish(now)
             parts.resign("hook_failed", now)

@@ -21,6 +21,7 @@ from watchdog.core.events import (
     GuardianLost,
     GuardianReady,
     HookEnded,
+    LifecheckLost,
     LifecheckReported,
     LinkClosed,
     LinkOpened,
@@ -32,16 +33,17 @@ from watchdog.core.events import (
     RoundOpened,
     Saved,
     SaveFailed,
+    StandingReported,
     Ticked,
     UplinkChanged,
-    Verdict,
 )
 from watchdog.core.greeting import Greeting
+from watchdog.core.health import Health
 from watchdog.core.leading import Phase
 from watchdog.core.messages import GONE_NO, Release, Tenure
 from watchdog.core.orders import Orders
 from watchdog.core.parts import Parts
-from watchdog.core.report import Report, report
+from watchdog.core.report import Glance, Report, glance, report
 from watchdog.core.settings import Settings
 from watchdog.core.states import HOPS_MAX, Facts, State, Trigger, next_trigger
 from watchdog.core.uplink import Uplink
@@ -67,7 +69,8 @@ class Node:
         self._parts = Parts(settings, hard_state, rng, inc)
         self._parts.assemble(amnesiac=amnesiac, now=now, wall_ms=wall_ms)
         self._orders = Orders(self._parts)
-        self._conversation = Conversation(self._parts, self._orders)
+        self._health = Health(self._parts, now)
+        self._conversation = Conversation(self._parts, self._orders, self._health)
         self._answers = Answers(self._parts)
         self._greeting = Greeting(self._parts)
         self._uplink = Uplink(settings.timing)
@@ -94,6 +97,10 @@ class Node:
     def status(self) -> Report:
         """What this node knows, as plain data."""
         return report(self._parts, self._uplink.why, self._now)
+
+    def glance(self) -> Glance:
+        """The few facts of `status` that subscribers are told of."""
+        return glance(self._parts, self._now)
 
     @property
     def state(self) -> State:
@@ -176,7 +183,11 @@ class Node:
             case UplinkChanged():
                 self._uplink.changed(up=event.up, why=event.why, now=now)
             case LifecheckReported():
-                self._lifecheck_reported(event, now)
+                self._health.reported(event, now)
+            case StandingReported():
+                self._health.standing_reported(event, now)
+            case LifecheckLost():
+                self._health.lost(event, now)
             case CommandReceived():
                 self._orders.received(event, now)
             case _:
@@ -190,19 +201,6 @@ class Node:
         if parts.office is not None:
             parts.office.vote_is_durable(now)
 
-    def _lifecheck_reported(self, event: LifecheckReported, now: Instant) -> None:
-        parts = self._parts
-        if event.subject != parts.ctx.me:
-            if event.verdict is Verdict.DEAD and event.subject in parts.roster.peers:
-                parts.verdicts.dead.add(event.subject)
-            elif event.verdict is Verdict.ALIVE or event.verdict is Verdict.UNKNOWN:
-                parts.verdicts.dead.discard(event.subject)
-            return
-        if event.verdict is Verdict.SUSPECT:
-            return
-        healthy = event.verdict is not Verdict.DEAD
-        parts.fitness.report_health(healthy=healthy, reason=event.reason, now=now)
-
     # --- act: whatever has become due
 
     def _act(self, now: Instant) -> None:
@@ -211,7 +209,8 @@ class Node:
         parts.ledger.forget_longer_promises(now, parts.ctx.timing.promise_ms)
         parts.formation.tick(now)
         self._yield_after_recovery(now)
-        self._give_up_if_unfit(now)
+        self._health.tick(now)
+        self._give_up_if_disk_is_bad(now)
         self._orders.tick(now)
         parts.handing.repeat_releases(now)
         if parts.office is not None:
@@ -233,15 +232,11 @@ class Node:
             self._parts.candidacy.yield_to_preferred(now)
         self._was_amnesiac = is_amnesiac
 
-    def _give_up_if_unfit(self, now: Instant) -> None:
+    def _give_up_if_disk_is_bad(self, now: Instant) -> None:
         parts, office = self._parts, self._parts.office
-        if not parts.fitness.is_healthy:
-            parts.candidacy.abandon(now)
         if office is None or office.phase is Phase.RESIGNING:
             return
-        if not parts.fitness.is_healthy:
-            parts.resign(f"unhealthy: {parts.fitness.health_reason}", now)
-        elif parts.ledger.is_bad(now) and parts.roster.best(now) is not None:
+        if parts.ledger.is_bad(now) and parts.roster.best(now) is not None:
             parts.resign("storage_bad", now)
 
     def _stand_if_due(self, now: Instant) -> None:
@@ -346,6 +341,7 @@ class Node:
             parts.handing.next_ns(),
             parts.formation.next_ns(now),
             parts.fitness.next_change_ns(now),
+            self._health.next_ns(),
         ]
         if parts.office is not None and parts.office.phase is not Phase.RESIGNING:
             ends.append(parts.office.next_ns(now))

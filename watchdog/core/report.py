@@ -1,12 +1,47 @@
 """`Node.status()`: what a node knows, as plain data for `quorumdog status`. Changes nothing."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from watchdog.core.parts import Parts
 from watchdog.core.states import State
 from watchdog.instant import MS, Instant
 
 Report = dict[str, Any]
+
+
+class Glance(NamedTuple):
+    """What subscribers are told of when it changes; cheap enough to take after every step."""
+
+    state: str
+    is_candidate: bool
+    coordinator: str | None
+    has_quorum: bool
+    is_on: bool
+    armed_epoch: int
+    """The epoch of the escalation whose hook has succeeded; 0 when there is none."""
+    states: tuple[str | None, ...]
+    """Of every peer in the order of the table, as it said last; None: it is not reachable."""
+
+
+def glance(parts: Parts, now: Instant) -> Glance:
+    """The few facts that `report` would have, without the rest."""
+    roster, candidacy = parts.roster, parts.candidacy
+    return Glance(
+        state=parts.state.now.value,
+        is_candidate=candidacy.ballot is not None,
+        coordinator=parts.coordinator(),
+        has_quorum=roster.is_quorum_connected(now),
+        is_on=parts.guard.is_on,
+        armed_epoch=_armed_epoch(parts),
+        states=tuple(
+            peer.hello.state if peer.hello and roster.lost_reason(name, now) is None else None
+            for name, peer in roster.peers.items()
+        ),
+    )
+
+
+def _armed_epoch(parts: Parts) -> int:
+    return parts.office.epoch if parts.office is not None and parts.guard.is_armed else 0
 
 
 def report(parts: Parts, uplink_why: str, now: Instant) -> Report:
@@ -30,6 +65,7 @@ def report(parts: Parts, uplink_why: str, now: Instant) -> Report:
         "memory": parts.formation.memory.value,
         "waiting_for": parts.formation.waiting_for(),
         "escalated": parts.guard.is_on,
+        "armed_epoch": _armed_epoch(parts),
         "last_end": parts.last_end and {"node": parts.last_end[0], "why": parts.last_end[1]},
         "unfit": parts.fitness.unfit_reason(now),
         "uplink": "" if parts.fitness.has_uplink else uplink_why,
@@ -52,7 +88,7 @@ def _own(parts: Parts, now: Instant) -> Report:
         "name": me.name,
         "state": parts.state.now.value,
         "role": _role(parts, me.name, witness=me.witness),
-        "priority": me.priority,
+        "priority": parts.fitness.priority,
         "weight": me.weight,
         "eligible": parts.fitness.is_fit(now),
         "healthy": parts.fitness.is_healthy,
@@ -60,6 +96,8 @@ def _own(parts: Parts, now: Instant) -> Report:
         "last_heard_ms": 0,
         "term": parts.ledger.term,
         "reason": parts.fitness.unfit_reason(now),
+        "verdicts": sorted(parts.verdicts.dead),
+        "vetoed": bool(parts.fitness.veto),
         "alarms": sorted(parts.out.alarms),
     }
 
@@ -80,7 +118,9 @@ def _peer(parts: Parts, name: str, now: Instant) -> Report:
         "reachable": lost is None,
         "last_heard_ms": heard_ms,
         "term": hello.term if hello else None,
-        "reason": lost.value if lost else "",
+        "reason": lost.value if lost else hello.unfit if hello else "",
+        "verdicts": list(hello.verdicts) if hello else [],
+        "vetoed": bool(hello and hello.vetoed),
         "alarms": list(hello.alarms) if hello else [],
         "config_differs": _differing(parts, name),
     }

@@ -5,6 +5,7 @@ import json
 from tests.unit.watchdog.core.rig import Rig, leader, standby
 from tests.unit.watchdog.core.support import TIMING, beacon, hello, inc_of, members, settings
 from watchdog.core import events as ev
+from watchdog.core.effects import Escalate
 from watchdog.core.messages import Release, Tenure, Vote
 from watchdog.instant import MS
 
@@ -108,3 +109,28 @@ def test_a_member_that_stopped_is_said_to_have_stopped() -> None:
     rig.cut.add("b")
     rig.advance(1000)
     assert node(rig, "b")["reason"] == "stopped"
+
+
+def test_a_glance_is_what_status_says_in_short() -> None:
+    """Subscribers are pushed the long form whenever the short one differs (docs/ipc.md)."""
+    rig = leader()
+    (escalate,) = (effect for effect in rig.log if isinstance(effect, Escalate))
+    rig.step(ev.HookEnded(escalate.n, ok=True, detail=""))
+    glance, status = rig.node.glance(), rig.node.status()
+    assert (glance.state, glance.coordinator) == (status["state"], status["coordinator"])
+    assert (glance.has_quorum, glance.is_on) == (True, True)
+    assert glance.armed_epoch == status["armed_epoch"] == status["epoch"] == 8
+    assert glance.states == ("STANDBY", "STANDBY")
+    rig.cut.add("b")
+    rig.advance(1000)
+    assert rig.node.glance() == glance._replace(states=(None, "STANDBY"))
+
+
+def test_a_glance_tells_a_candidate() -> None:
+    """It is no state of its own, but pgpool's clients know one (docs/ipc.md)."""
+    rig = standby()
+    assert not rig.node.glance().is_candidate
+    rig.unanswered.add(Vote)
+    rig.parts.stand(rig.now)
+    assert rig.node.glance().is_candidate
+    assert rig.node.glance().armed_epoch == 0
