@@ -1,5 +1,6 @@
 """What was once on the wire or on a disk means the same for ever."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,13 +8,14 @@ import pytest
 from tests.compatibility.freeze import FROZEN, current, freeze, main
 from tests.wire.samples import AUTHKEY, CLUSTER_ID, FULL, INC, RECORD
 from watchdog import slots
-from watchdog.core.messages import PROTOCOL, Message
+from watchdog.core.messages import PROTOCOL, Hello, Message
 from watchdog.wire.codec import decode
 from watchdog.wire.frames import Splitter
 from watchdog.wire.layouts import LAYOUTS
 from watchdog.wire.record import unpack_record
 from watchdog.wire.seal import open_will
 
+EARLIER = FROZEN.parent / "earlier"
 VERSIONS = sorted(int(path.name) for path in FROZEN.iterdir())
 
 
@@ -23,6 +25,13 @@ def test_frames_of_version_1_decode_for_ever(message: Message) -> None:
     frame = (FROZEN / "1" / f"{type(message).__name__}.bin").read_bytes()
     (payload,) = Splitter("alpha").feed(frame)
     assert decode(payload, "alpha") == message
+
+
+def test_a_hello_from_before_two_fields_were_added_decodes_for_ever() -> None:
+    """A node that was not upgraded yet says neither `unfit` nor `vetoed`."""
+    (hello,) = [message for message in FULL if isinstance(message, Hello)]
+    (payload,) = Splitter("alpha").feed((EARLIER / "Hello.bin").read_bytes())
+    assert decode(payload, "alpha") == replace(hello, unfit="", vetoed=False)
 
 
 def test_will_of_version_1_opens_for_ever() -> None:

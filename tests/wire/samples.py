@@ -58,6 +58,8 @@ FULL: Final[tuple[Message, ...]] = (
         verdicts=("gamma",),
         alarms=("clock: rate of gamma is off by 0.6 %",),
         config_digests=(("cluster", bytes(8)), ("timing", bytes(range(8)))),
+        unfit="upstream: none of 2 targets answers",
+        vetoed=True,
     ),
     PreVote(rid=1, next_term=TERM + 1, tenure=TENURE, priority=100, hard_ms=1200, digest=DIGEST),
     PreVoteReply(rid=1, ok=False, term=TERM, reason="promise", retry_ms=640),

@@ -141,7 +141,7 @@ class Candidacy:
             rid=self.pre.rid,
             next_term=self.pre.next_term,
             tenure=Tenure(ctx.me, ctx.inc, self._no + 1),
-            priority=ctx.roster.me.priority,
+            priority=self._fitness.priority,
             hard_ms=timing.hard_ms,
             digest=ctx.settings.digest,
         )

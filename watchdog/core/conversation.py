@@ -8,6 +8,7 @@ nobody (docs/election.md, "The voter's rule").
 from typing import Final, assert_never
 
 from watchdog.core.effects import CloseLink
+from watchdog.core.health import Health
 from watchdog.core.leading import Leadership, Phase
 from watchdog.core.messages import (
     GONE_NO,
@@ -41,8 +42,9 @@ BELIEVABLE_MAX: Final = 2**63
 class Conversation:
     """The side of a node that peers see."""
 
-    def __init__(self, parts: Parts, orders: Orders) -> None:
+    def __init__(self, parts: Parts, orders: Orders, health: Health) -> None:
         self._parts = parts
+        self._health = health
         self._orders = orders
         self._ctx = parts.ctx
         self._waiting_grant: tuple[str, Grant] | None = None
@@ -106,13 +108,15 @@ class Conversation:
 
     def _hello(self, peer: str, hello: Hello, now: Instant) -> None:
         roster = self._ctx.roster
-        before = roster.peers[peer].hello
+        before, inc = roster.peers[peer].hello, roster.current_inc(peer)
         if not roster.hello_received(peer, hello, now):
             return
         if hello.alarms and (before is None or before.alarms != hello.alarms):
             self._ctx.out.note("peer_alarms", peer=peer, alarms=",".join(hello.alarms))
         if not hello.eligible:
             self._ctx.voter.end_reserve_of(peer)
+        if inc not in (None, hello.inc):
+            self._health.restarted(peer, now)
 
     # --- the voter
 

@@ -5,8 +5,15 @@ Named in the past tense.  The first group is the world, the second answers effec
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from watchdog.core.messages import Message
+
+
+LIFECHECK: Final = "lifecheck"
+"""The source of what the built-in lifecheck of this node says."""
+INFORM: Final = "inform"
+"""The source of what operators and programs said in passing, without staying connected."""
 
 
 class Verdict(Enum):
@@ -66,11 +73,31 @@ class UplinkChanged:
 
 @dataclass(frozen=True, slots=True)
 class LifecheckReported:
-    """A verdict of this node's lifecheck about `subject`; its own name means this node's health."""
+    """A verdict about `subject`, given on this node; its own name means this node's health."""
 
     subject: str
     verdict: Verdict
     reason: str
+    source: str = LIFECHECK
+    epoch: int = 0
+    """Not 0: about what runs only where the VIP is; it counts while this node is on under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandingReported:
+    """What a source takes off this node's priority, and why others should lead if they can."""
+
+    source: str
+    handicap: int
+    veto: str
+
+
+@dataclass(frozen=True, slots=True)
+class LifecheckLost:
+    """A source of verdicts is gone, or silent for too long: what it said is unknown now."""
+
+    source: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +210,8 @@ Event = (
     | MessageReceived
     | UplinkChanged
     | LifecheckReported
+    | StandingReported
+    | LifecheckLost
     | CommandReceived
     | GuardianReady
     | GuardianLost

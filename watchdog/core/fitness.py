@@ -24,6 +24,10 @@ class Fitness:
         self._ctx = ctx
         self.is_healthy = True
         self.health_reason = ""
+        self.handicap = 0
+        """What failing checks take off this node's priority."""
+        self.veto = ""
+        """Why another node should lead, if one can; "" when there is no such reason."""
         self._healthy_since_ns = -HEALTHY_FOR_NS
         self._standdown_until_ns = 0
         self._penalty_until_ns = 0
@@ -65,6 +69,8 @@ class Fitness:
             return self.health_reason or "unhealthy"
         if now.boot_ns - self._healthy_since_ns < HEALTHY_FOR_NS:
             return "healthy again only just now"
+        if veto := self.vetoed_for(now):
+            return veto
         if now.boot_ns < self._penalty_until_ns:
             return "its last escalation failed"
         if not self.has_uplink:
@@ -76,6 +82,21 @@ class Fitness:
         if not ctx.roster.is_quorum_connected(now):
             return "hears no quorum"
         return "" if ctx.roster.is_covered(now) else "promises of the others are too short"
+
+    def vetoed_for(self, now: Instant) -> str:
+        """The veto, while a fit node has none; "" otherwise: one dead gateway stops nobody."""
+        if not self.veto:
+            return ""
+        roster = self._ctx.roster
+        for name, peer in roster.peers.items():
+            if roster.is_candidate(name, now) and peer.hello and not peer.hello.vetoed:
+                return self.veto
+        return ""
+
+    @property
+    def priority(self) -> int:
+        """This node's priority, less what failing checks take off."""
+        return max(0, self._ctx.roster.me.priority - self.handicap)
 
     def is_fit(self, now: Instant) -> bool:
         """Whether this node may lead (or go on leading), the guardian aside."""
@@ -89,7 +110,7 @@ class Fitness:
     def order(self, now: Instant) -> Order:
         """This node's own preference, on the scale of `Roster.order_of`."""
         me = self._ctx.roster.me
-        return (not self.is_standing_down(now), me.priority, -me.order)
+        return (not self.is_standing_down(now), self.priority, -me.order)
 
     def next_change_ns(self, now: Instant) -> int | None:
         """BOOTTIME at which a reason ends by itself; None when none does."""

@@ -12,6 +12,8 @@ from watchdog.instant import Instant
 
 ALWAYS_EVERY: Final = 5
 ALARMS_SAID_MAX: Final = 16
+VERDICTS_SAID_MAX: Final = 16
+UNFIT_SAID_MAX: Final = 200
 GRACE_DIVISOR: Final = 8
 """A HELLO may be beacon/8 early or late, to go along with a round: wake-ups cost, bytes do not."""
 
@@ -28,6 +30,8 @@ class Said(NamedTuple):
     healthy: bool
     verdicts: tuple[str, ...]
     alarms: tuple[str, ...]
+    priority: int
+    vetoed: bool
 
 
 class Greeting:
@@ -52,9 +56,17 @@ class Greeting:
             parts.coordinator(),
             parts.ledger.term,
             fitness.is_healthy,
-            tuple(sorted(parts.verdicts.dead)),
+            self._verdicts(),
             tuple(sorted(parts.out.alarms)[:ALARMS_SAID_MAX]),
+            fitness.priority,
+            bool(fitness.veto),
         )
+
+    def _verdicts(self) -> tuple[str, ...]:
+        """Who is called dead here; the coordinator first, since not all may have room."""
+        leader = self._parts.coordinator()
+        dead = sorted(self._parts.verdicts.dead, key=lambda name: (name != leader, name))
+        return tuple(dead[:VERDICTS_SAID_MAX])
 
     def hello(self, now: Instant) -> Hello:
         """The present HELLO."""
@@ -68,7 +80,7 @@ class Greeting:
             seq=ctx.ledger.durable_seq,
             hard_ms=ctx.timing.hard_ms,
             promise_ms=ctx.timing.promise_ms,
-            priority=ctx.roster.me.priority,
+            priority=said.priority,
             witness=ctx.roster.me.witness,
             eligible=said.eligible,
             standing_down=said.standing_down,
@@ -80,6 +92,8 @@ class Greeting:
             verdicts=said.verdicts,
             alarms=said.alarms,
             config_digests=ctx.settings.config_digests,
+            unfit=self._parts.fitness.unfit_reason(now)[:UNFIT_SAID_MAX],
+            vetoed=said.vetoed,
         )
 
     def greet(self, peer: str, now: Instant) -> None:

@@ -57,6 +57,8 @@ class Leadership:
         self.phase = Phase.ELECTED
         self.won = now
         self.was_on = False
+        self.is_armed = False
+        """The escalation hook has succeeded: what runs only where the VIP is should run now."""
         self._may_escalate_ns = now.boot_ns
         self._beacon_voters: set[str] = set()
         self._beacon_ns = now.boot_ns

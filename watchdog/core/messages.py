@@ -48,6 +48,10 @@ class Hello:
     """Names of the members that this node's lifecheck calls dead."""
     alarms: tuple[str, ...] = ()
     config_digests: tuple[tuple[str, bytes], ...] = ()
+    unfit: str = ""
+    """Why it is not eligible, for people; "" when it is."""
+    vetoed: bool = False
+    """It would rather see another node lead (its ping targets are silent, for example)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Durations are ints of nanoseconds (`_ns`); what travels between peers is in mill
 
 from dataclasses import dataclass
 
-from watchdog.instant import MS
+from watchdog.instant import MS, SECOND
 
 RHO_PER_MILLE = 10
 """Bound on each clock's rate error, in 1/1000 (real oscillators: about 0.1)."""
@@ -76,6 +76,10 @@ class Settings:
     has_vip: bool = False
     takeover: bool = False
     """`on_conflict = "takeover"`: escalate although somebody else answers for a VIP."""
+    on_loss_release: bool = False
+    """`[lifecheck] on_loss = "release"`: a node whose built-in lifecheck is gone may not lead."""
+    lifecheck_deadtime_ns: int = 10 * SECOND
+    """How long it may be gone before."""
     old_members: tuple[tuple[str, int], ...] | None = None
     """(name, weight) of the list that `--accept-membership` replaces; None in ordinary starts."""
 

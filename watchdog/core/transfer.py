@@ -64,6 +64,8 @@ class Handing:
         self._repeats: list[_Repeat] = []
         self._checks: dict[int, tuple[str, Tenure]] = {}
         self._check_rid = 0
+        self._offered: int | None = None
+        """The number of the tenure that was offered to the best node."""
         self._fit_since_ns: dict[str, int] = {}
         self._failback_delay_ns = ctx.timing.failback_delay_ns
 
@@ -91,6 +93,22 @@ class Handing:
         handover.until_ns = now.boot_ns + 2 * self._ctx.timing.beacon_ns
         self.handover = handover
         self._ctx.send(handover.target, Transfer(office.tenure), now)
+
+    def ask_best(self, office: Leadership, reason: str, now: Instant) -> bool:
+        """Offer the lead to the best node, once per tenure; False when there is none to wait for.
+
+        A handover that is under way is waited for, whoever wished it.
+        """
+        has_offered, self._offered = self._offered == office.tenure.no, office.tenure.no
+        if self.handover is not None:
+            return True
+        best = self._ctx.roster.best(now)
+        if has_offered or best is None:
+            return False
+        if self.objection_to(best, office, now):
+            return False
+        self.ask_ready(Handover(best, reason), office, now)
+        return True
 
     def answer(self, asker: str | None, rid: int, text: str, now: Instant, *, ok: bool) -> None:
         """Tell whoever asked for a handover what became of it."""

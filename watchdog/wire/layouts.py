@@ -75,6 +75,8 @@ LAYOUTS: Final = (
         verdicts=many(NAME),
         alarms=many(TEXT),
         config_digests=many(pair(NAME, MARK)),
+        unfit=TEXT,
+        vetoed=FLAG,
     ),
     _layout(
         2,

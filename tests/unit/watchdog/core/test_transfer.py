@@ -190,8 +190,8 @@ def test_resigning_for_another_reason_answers_who_waits_for_a_handover() -> None
     rig = leader()
     rig.unanswered.add(Transfer)
     ask(rig)
-    rig.step(ev.LifecheckReported("a", ev.Verdict.DEAD, "disk full"))
-    assert replies(rig) == [(1, False, "resigned meanwhile: unhealthy: disk full")]
+    rig.step(ev.Off(rig.parts.guard._n))
+    assert replies(rig) == [(1, False, "resigned meanwhile: guardian_went_off")]
 
 
 # --- the successor

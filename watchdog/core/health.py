@@ -1,0 +1,162 @@
+"""What this node does about its own health: stay away, hand over, or stand back.
+
+Rule: health decides who *should* lead, never who may: no lease or promise ends here.  A coordinator
+that must leave asks the best other node to take over and, if nobody is ready at once, resigns.
+A service that runs only where the VIP is (`when = "escalated"`) is never a reason against a standby:
+when it dies the coordinator leaves, and is ineligible for a time that doubles.
+"""
+
+from typing import Final
+
+from watchdog.core.events import (
+    LIFECHECK,
+    LifecheckLost,
+    LifecheckReported,
+    StandingReported,
+)
+from watchdog.core.leading import Leadership, Phase
+from watchdog.core.opinions import Opinions
+from watchdog.core.parts import Parts
+from watchdog.core.transfer import Handover
+from watchdog.instant import SECOND, Instant
+
+TARGETS_SILENT: Final = "TARGETS_SILENT"
+HANDICAP_GAP_NS: Final = 1 * SECOND
+"""A coordinator with a lowered priority offers the lead at most so often."""
+LOST: Final = "the lifecheck is gone ([lifecheck] on_loss)"
+
+
+class Health:
+    """The reports of this node's sources of health, and what they lead to."""
+
+    def __init__(self, parts: Parts, now: Instant) -> None:
+        self._parts = parts
+        self._opinions = Opinions(parts.ctx.me)
+        self._lost: Instant | None = now if parts.ctx.settings.on_loss_release else None
+        """Since when nothing is known of the built-in lifecheck, if that matters."""
+        self._offered_ns = -HANDICAP_GAP_NS
+        self._punished: int | None = None
+        """The number of the tenure that a dead service has ended."""
+
+    # --- what the sources say
+
+    def reported(self, event: LifecheckReported, now: Instant) -> None:
+        """A verdict about this node, or about another member."""
+        parts = self._parts
+        self._heard(event.source)
+        if event.subject != parts.ctx.me and event.subject not in parts.roster.peers:
+            return
+        if self._opinions.reported(event):
+            parts.out.note(
+                "verdict",
+                node=event.subject,
+                verdict=event.verdict.value,
+                source=event.source,
+                reason=event.reason,
+            )
+        self._judge(now)
+
+    def standing_reported(self, event: StandingReported, now: Instant) -> None:
+        """A source lowers this node's priority, or would rather see another node lead."""
+        self._heard(event.source)
+        self._opinions.standing_reported(event)
+        self._judge(now)
+
+    def lost(self, event: LifecheckLost, now: Instant) -> None:
+        """A source is gone: its words are unknown now, and that alone moves nothing."""
+        self._opinions.forget(event.source)
+        if event.source == LIFECHECK and self._parts.ctx.settings.on_loss_release:
+            self._lost = self._lost or now
+        self._judge(now)
+
+    def restarted(self, peer: str, now: Instant) -> None:
+        """A new process of a peer said HELLO."""
+        self._opinions.restarted(peer)
+        self._judge(now)
+
+    def _heard(self, source: str) -> None:
+        if source == LIFECHECK:
+            self._lost = None
+
+    def _judge(self, now: Instant) -> None:
+        parts, opinions = self._parts, self._opinions
+        fitness = parts.fitness
+        parts.verdicts.dead = opinions.dead_peers()
+        fitness.handicap, fitness.veto = opinions.handicap, opinions.veto
+        fault = opinions.own_fault() or (LOST if self._is_long_lost(now) else "")
+        if bool(fault) is fitness.is_healthy:
+            parts.out.note("unhealthy" if fault else "healthy", reason=fault)
+        fitness.report_health(healthy=not fault, reason=fault, now=now)
+
+    def _lost_end_ns(self) -> int | None:
+        if self._lost is None:
+            return None
+        return self._lost.boot_ns + self._parts.ctx.settings.lifecheck_deadtime_ns
+
+    def _is_long_lost(self, now: Instant) -> bool:
+        end_ns = self._lost_end_ns()
+        return end_ns is not None and now.boot_ns >= end_ns
+
+    # --- what follows
+
+    def tick(self, now: Instant) -> None:
+        """Give up a candidacy or the lead when this node's health says so."""
+        parts, office = self._parts, self._parts.office
+        if self._is_long_lost(now) and parts.fitness.is_healthy:
+            self._judge(now)
+        self._alarm_if_nobody_reaches(now)
+        if not parts.fitness.is_healthy or parts.fitness.vetoed_for(now):
+            parts.candidacy.abandon(now)
+        if office is None or office.phase is Phase.RESIGNING:
+            return
+        if reason := self._reason_to_leave(office, now):
+            self._leave(office, reason, now)
+        elif office.phase is Phase.ESCALATED and parts.fitness.handicap:
+            self._offer(office, now)
+
+    def _reason_to_leave(self, office: Leadership, now: Instant) -> str:
+        fitness = self._parts.fitness
+        if not fitness.is_healthy:
+            return f"unhealthy: {fitness.health_reason}"
+        if veto := fitness.vetoed_for(now):
+            return f"unhealthy: {veto}"
+        if office.phase is not Phase.ESCALATED or not office.is_armed:
+            return ""
+        fault = self._opinions.own_fault(office.epoch)
+        if fault and self._punished != office.tenure.no:
+            self._punished = office.tenure.no
+            fitness.punish(now)
+        return fault and f"unhealthy: {fault}"
+
+    def _leave(self, office: Leadership, reason: str, now: Instant) -> None:
+        is_on = office.phase is Phase.ESCALATED
+        if not is_on or not self._parts.handing.ask_best(office, reason, now):
+            self._parts.resign(reason, now)
+
+    def _offer(self, office: Leadership, now: Instant) -> None:
+        """Let a fit node lead that has more priority than is left to this one."""
+        parts, left = self._parts, self._parts.fitness.priority
+        if parts.handing.handover is not None or now.boot_ns - self._offered_ns < HANDICAP_GAP_NS:
+            return
+        for name in parts.roster.better_than(parts.fitness.order(now), now):
+            hello = parts.roster.peers[name].hello
+            if hello is None or hello.priority <= left:
+                continue
+            if not parts.handing.objection_to(name, office, now):
+                self._offered_ns = now.boot_ns
+                parts.handing.ask_ready(Handover(name, "priority lowered"), office, now)
+                return
+
+    def _alarm_if_nobody_reaches(self, now: Instant) -> None:
+        fitness, out = self._parts.fitness, self._parts.out
+        if fitness.veto and not fitness.vetoed_for(now):
+            text = f"{fitness.veto}; no other fit node is better off, so nothing moves"
+            out.alarm(TARGETS_SILENT, text)
+        else:
+            out.clear_alarm(TARGETS_SILENT)
+
+    def next_ns(self) -> int | None:
+        """BOOTTIME at which this part wants to be looked at."""
+        if self._lost is None or not self._parts.fitness.is_healthy:
+            return None
+        return self._lost_end_ns()
