@@ -30,8 +30,6 @@ class Guard:
         self.is_there = False
         self.is_off = False
         self.is_on = False
-        self.is_armed = False
-        """On, and the escalation hook has succeeded: what it started may be looked at."""
         self.off_failed = ""
         self._is_leaving = False
         self._n = 0
@@ -46,7 +44,7 @@ class Guard:
 
     def lost(self) -> None:
         """The socketpair ended: nothing may be believed to be off."""
-        self.is_there = self.is_off = self.is_on = self.is_armed = False
+        self.is_there = self.is_off = self.is_on = False
 
     def _next_n(self) -> int:
         self._n += 1
@@ -80,7 +78,7 @@ class Guard:
     def deescalate(self, why: str, now: Instant) -> Deescalate:
         """Ask to go off."""
         self.asked(now)
-        self.is_on = self.is_armed = False
+        self.is_on = False
         self._is_leaving = True
         return Deescalate(self._next_n(), why)
 
@@ -91,10 +89,6 @@ class Guard:
         self.is_on = True
         return True
 
-    def hook_succeeded(self, n: int) -> None:
-        """The escalation hook of ESCALATE(n) did its work; it may be over again by now."""
-        self.is_armed = self.is_on and n == self._escalate_n
-
     def is_latest_escalation(self, n: int) -> bool:
         """Whether `n` numbers the latest ESCALATE."""
         return n == self._escalate_n
@@ -103,7 +97,7 @@ class Guard:
         """OFF(n) arrived; False when it is older than the latest ESCALATE and says nothing."""
         if n < self._escalate_n:
             return False
-        self.is_off, self.is_on, self.is_armed = True, False, False
+        self.is_off, self.is_on = True, False
         self.off_failed = ""
         return True
 
@@ -111,7 +105,7 @@ class Guard:
         """OFF could not be confirmed; False when it is about an older escalation."""
         if n < self._escalate_n:
             return False
-        self.is_on = self.is_armed = False
+        self.is_on = False
         self._is_leaving = True
         self.off_failed = why
         return True

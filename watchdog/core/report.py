@@ -41,7 +41,8 @@ def glance(parts: Parts, now: Instant) -> Glance:
 
 
 def _armed_epoch(parts: Parts) -> int:
-    return parts.office.epoch if parts.office is not None and parts.guard.is_armed else 0
+    office = parts.office
+    return office.epoch if office is not None and office.is_armed and parts.guard.is_on else 0
 
 
 def report(parts: Parts, uplink_why: str, now: Instant) -> Report:

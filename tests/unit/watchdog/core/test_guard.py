@@ -156,21 +156,3 @@ def test_a_lost_guardian_is_neither_off_nor_on() -> None:
     assert not guard.is_there
     assert not guard.is_off
     assert not guard.is_on
-
-
-def test_a_node_is_armed_from_the_end_of_its_hook_to_the_first_word_of_going_off() -> None:
-    """A check with when = "escalated" looks at what the hook started (docs/lifecheck.md)."""
-    guard = clean()
-    n = guard.escalate(2, 9, AT, (900, 1200), READY).n
-    guard.hook_succeeded(n)
-    assert not guard.is_armed  # not on yet
-    guard.escalated(n)
-    assert not guard.is_armed
-    guard.hook_succeeded(n - 1)
-    assert not guard.is_armed
-    guard.hook_succeeded(n)
-    assert guard.is_armed
-    guard.deescalate("test", READY)
-    assert not guard.is_armed
-    guard.hook_succeeded(n)
-    assert not guard.is_armed
