@@ -1,4 +1,4 @@
-"""Messages of the socketpair between the node process and the guardian: one packet each.
+"""Messages of the socketpairs between the guardian and its children: one packet each.
 
 Fixed little structs, so that the guardian parses nothing that a network or a codec has touched.
 Every packet is a kind byte and the fields of one NamedTuple below, big-endian; texts are cut to
@@ -167,6 +167,27 @@ class ReadyChecked(NamedTuple):
     reason: str
 
 
+# --- lifecheck -> guardian
+
+
+class RestartWanted(NamedTuple):
+    """Run the restart action of this check; answered by RestartEnded, also when it is refused."""
+
+    ticket: int
+    check: str
+
+
+# --- guardian -> lifecheck
+
+
+class RestartEnded(NamedTuple):
+    """The restart action of this ticket ended, or did not start: `detail` says why."""
+
+    ticket: int
+    ok: bool
+    detail: str
+
+
 ToGuardian = (
     NodeUp | OpenRound | Extend | Escalate | Deescalate | ArmWill | ProbeVip | CheckReady | Notify
 )
@@ -182,7 +203,9 @@ ToNode = (
     | ReadyChecked
 )
 
-_LAYOUT: Final[tuple[tuple[int, type[ToGuardian | ToNode], str], ...]] = (
+Packet = ToGuardian | ToNode | RestartWanted | RestartEnded
+
+_LAYOUT: Final[tuple[tuple[int, type[Packet], str], ...]] = (
     (1, NodeUp, "i"),
     (2, OpenRound, "qq"),
     (3, Extend, "qqqqs"),
@@ -192,6 +215,7 @@ _LAYOUT: Final[tuple[tuple[int, type[ToGuardian | ToNode], str], ...]] = (
     (7, ProbeVip, "qq"),
     (8, CheckReady, "q"),
     (9, Notify, "ttttqr"),
+    (33, RestartWanted, "qt"),
     (65, Welcome, "q?"),
     (66, RoundOpened, "qq"),
     (67, Extended, "q?"),
@@ -201,8 +225,9 @@ _LAYOUT: Final[tuple[tuple[int, type[ToGuardian | ToNode], str], ...]] = (
     (71, HookEnded, "q?r"),
     (72, ProbeFinished, "q?r"),
     (73, ReadyChecked, "q?r"),
+    (97, RestartEnded, "q?r"),
 )
-"""(kind byte, packet, one letter per field); kinds from 65 on go to the node."""
+"""(kind byte, packet, one letter per field); who says which is in the high bits of the kind."""
 _FORMATS: Final = {
     "q": "Q",
     "?": "B",
@@ -218,7 +243,7 @@ _FORMATS: Final = {
 
 class _Kind(NamedTuple):
     number: int
-    packet: type[ToGuardian | ToNode]
+    packet: type[Packet]
     letters: str
     layout: struct.Struct
 
@@ -232,10 +257,15 @@ def _kinds() -> Iterator[_Kind]:
 
 _BY_NUMBER: Final = {kind.number: kind for kind in _kinds()}
 _BY_PACKET: Final = {kind.packet: kind for kind in _kinds()}
-_FIRST_TO_NODE: Final = 65
+_SPEAKER: Final = 0b110_0000
+"""Bits of a kind that say between whom it goes."""
+_BY_NODE: Final = 0
+_BY_LIFECHECK: Final = 32
+_TO_NODE: Final = 64
+_TO_LIFECHECK: Final = 96
 
 
-def pack(packet: ToGuardian | ToNode) -> bytes:
+def pack(packet: Packet) -> bytes:
     """Bytes of one packet, at most PACKET_SIZE_MAX; a field out of range is our own fault."""
     kind = _BY_PACKET[type(packet)]
     values: list[int | bytes] = [kind.number]
@@ -246,28 +276,34 @@ def pack(packet: ToGuardian | ToNode) -> bytes:
 
 def unpack_to_guardian(data: bytes) -> ToGuardian:
     """Packet of the node process. Raises PacketError."""
-    packet = _unpack(data)
-    if data[0] >= _FIRST_TO_NODE:
-        raise PacketError(f"kind {data[0]} is not for the guardian")
-    return cast("ToGuardian", packet)
+    return cast("ToGuardian", _unpack(data, _BY_NODE, "the guardian"))
 
 
 def unpack_to_node(data: bytes) -> ToNode:
     """Packet of the guardian. Raises PacketError."""
-    packet = _unpack(data)
-    if data[0] < _FIRST_TO_NODE:
-        raise PacketError(f"kind {data[0]} is not for the node process")
-    return cast("ToNode", packet)
+    return cast("ToNode", _unpack(data, _TO_NODE, "the node process"))
 
 
-def _unpack(data: bytes) -> ToGuardian | ToNode:
+def unpack_from_lifecheck(data: bytes) -> RestartWanted:
+    """Packet of the lifecheck process. Raises PacketError."""
+    return cast("RestartWanted", _unpack(data, _BY_LIFECHECK, "the guardian from lifecheck"))
+
+
+def unpack_to_lifecheck(data: bytes) -> RestartEnded:
+    """Packet of the guardian to lifecheck. Raises PacketError."""
+    return cast("RestartEnded", _unpack(data, _TO_LIFECHECK, "lifecheck"))
+
+
+def _unpack(data: bytes, speaker: int, hearer: str) -> Packet:
     kind = _BY_NUMBER.get(data[0]) if data else None
     if kind is None:
         raise PacketError(f"unknown kind {data[:1].hex() or 'of an empty packet'}")
+    if kind.number & _SPEAKER != speaker:
+        raise PacketError(f"kind {kind.number} is not for {hearer}")
     if len(data) != kind.layout.size:
         raise PacketError(f"{kind.packet.__name__} of {len(data)} bytes, not {kind.layout.size}")
     values = iter(kind.layout.unpack(data)[1:])
-    make = cast("Callable[..., ToGuardian | ToNode]", kind.packet)
+    make = cast("Callable[..., Packet]", kind.packet)
     return make(*[_restore(letter, values) for letter in kind.letters])
 
 

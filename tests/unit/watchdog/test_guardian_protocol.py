@@ -24,12 +24,16 @@ from watchdog.guardian_protocol import (
     ProbeFinished,
     ProbeVip,
     ReadyChecked,
+    RestartEnded,
+    RestartWanted,
     RoundOpened,
     ToGuardian,
     ToNode,
     Welcome,
     pack,
+    unpack_from_lifecheck,
     unpack_to_guardian,
+    unpack_to_lifecheck,
     unpack_to_node,
 )
 from watchdog.instant import Instant
@@ -90,6 +94,22 @@ def test_a_packet_for_the_other_side_is_refused() -> None:
         unpack_to_node(pack(OpenRound(1, 1)))
 
 
+def test_packets_of_lifecheck_read_back_and_only_at_its_own_socket() -> None:
+    """A node process may not ask for a restart, and lifecheck may command nothing."""
+    wanted, ended = RestartWanted(2**64 - 1, "c" * 63), RestartEnded(1, False, "exit code 1")
+    assert unpack_from_lifecheck(pack(wanted)) == wanted
+    assert unpack_to_lifecheck(pack(ended)) == ended
+    for unpack, packet in (
+        (unpack_to_guardian, wanted),
+        (unpack_to_node, ended),
+        (unpack_from_lifecheck, Deescalate(1, "")),
+        (unpack_to_lifecheck, Off(1)),
+        (unpack_from_lifecheck, ended),
+    ):
+        with pytest.raises(PacketError, match="is not for"):
+            unpack(pack(packet))
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -117,7 +137,12 @@ def test_a_flag_is_zero_or_one() -> None:
 @given(st.binary(max_size=PACKET_SIZE_MAX))
 def test_garbage_gives_a_packet_error_and_nothing_else(data: bytes) -> None:
     """The guardian must not fall over what a broken node writes."""
-    for unpack in (unpack_to_guardian, unpack_to_node):
+    for unpack in (
+        unpack_to_guardian,
+        unpack_to_node,
+        unpack_from_lifecheck,
+        unpack_to_lifecheck,
+    ):
         try:
             unpack(data)
         except PacketError:
