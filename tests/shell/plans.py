@@ -46,6 +46,12 @@ def node_part(node: str, names: Sequence[str], port: int) -> dict[str, Any]:
             "authkey_file": None,
         },
         "record": None,
+        "lifecheck": {
+            "expected": False,
+            "method": "heartbeat",
+            "on_loss": "ignore",
+            "deadtime_ms": 10000,
+        },
     }
 
 

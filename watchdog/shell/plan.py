@@ -27,6 +27,7 @@ class PlanMember:
     weight: int
     priority: int
     witness: bool
+    pgpool_port: int = 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,26 @@ class Pki:
 
 @dataclass(frozen=True, slots=True)
 class IpcPlan:
-    """The control socket: path, who may read (group) and administer, optional key file."""
+    """The control socket: path, who may read (group), report and administer, optional key file."""
 
     path: Path
     group: str | None
     admin_uids: tuple[int, ...]
     authkey_file: Path | None
+    report_uids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LifecheckPlan:
+    """Whether a lifecheck process is to run here, how nodes are judged, and what its loss means."""
+
+    expected: bool
+    method: str
+    on_loss: str
+    deadtime_ms: int
+
+
+NO_LIFECHECK: Final = LifecheckPlan(False, "none", "ignore", 10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +96,7 @@ class NodePlan:
     pki: Pki | None
     vips: tuple[VipPlan, ...]
     record: Path | None
+    lifecheck: LifecheckPlan = NO_LIFECHECK
     notices: tuple[str, ...] = ()
     """What `run` found that should stay in `status` (such as a membership that is not obeyed)."""
 
@@ -112,6 +128,8 @@ class NodePlan:
             failback=self.failback,
             has_vip=bool(self.vips),
             takeover=self.takeover,
+            on_loss_release=self.lifecheck.expected and self.lifecheck.on_loss == "release",
+            lifecheck_deadtime_ns=self.lifecheck.deadtime_ms * MS,
             old_members=old_members,
         )
 
@@ -151,6 +169,7 @@ def parse(text: str | bytes) -> NodePlan:
         pki=_pki(plan["pki"]),
         vips=tuple(_vip(vip) for vip in plan["vips"]),
         record=_optional_path(part["record"]),
+        lifecheck=_lifecheck(part.get("lifecheck")),
         notices=tuple(part.get("notices", ())),
     )
 
@@ -163,6 +182,7 @@ def _member(row: Mapping[str, Any]) -> PlanMember:
         weight=row["weight"],
         priority=row["priority"],
         witness=row["witness"],
+        pgpool_port=row["pgpool_port"],
     )
 
 
@@ -176,7 +196,14 @@ def _ipc(row: Mapping[str, Any]) -> IpcPlan:
         group=row["group"],
         admin_uids=tuple(row["admin_uids"]),
         authkey_file=_optional_path(row["authkey_file"]),
+        report_uids=tuple(row["report_uids"]),
     )
+
+
+def _lifecheck(row: Mapping[str, Any] | None) -> LifecheckPlan:
+    if row is None:
+        return NO_LIFECHECK
+    return LifecheckPlan(row["expected"], row["method"], row["on_loss"], row["deadtime_ms"])
 
 
 def _pki(row: Mapping[str, str] | None) -> Pki | None:

@@ -75,3 +75,22 @@ def test_a_plan_without_a_key_is_our_own_bug() -> None:
     del table["node_process"]["digest"]
     with pytest.raises(KeyError, match="digest"):
         parse(json.dumps(table))
+
+
+def test_the_core_hears_of_a_loss_only_where_a_lifecheck_is_expected() -> None:
+    """Without checks there is no lifecheck process that could be lost."""
+    table = plan_json("alpha", NAMES, 9000)
+    part = table["node_process"]["lifecheck"]
+    part |= {"expected": True, "on_loss": "release", "deadtime_ms": 4000}
+    settings = parse(json.dumps(table)).settings()
+    assert settings.on_loss_release
+    assert settings.lifecheck_deadtime_ns == 4000 * MS
+    part["expected"] = False
+    assert not parse(json.dumps(table)).settings().on_loss_release
+
+
+def test_who_may_report_and_where_the_others_pgpool_is_are_read() -> None:
+    """The control socket answers with both."""
+    plan = plan_for("alpha", NAMES, 9000)
+    assert plan.ipc.report_uids == (1000,)
+    assert [member.pgpool_port for member in plan.members] == [9999, 9999, 9999]
