@@ -9,7 +9,6 @@ from typing import Final
 
 from watchdog.core.messages import Message
 
-
 LIFECHECK: Final = "lifecheck"
 """The source of what the built-in lifecheck of this node says."""
 INFORM: Final = "inform"

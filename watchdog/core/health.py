@@ -1,9 +1,9 @@
 """What this node does about its own health: stay away, hand over, or stand back.
 
-Rule: health decides who *should* lead, never who may: no lease or promise ends here.  A coordinator
-that must leave asks the best other node to take over and, if nobody is ready at once, resigns.
-A service that runs only where the VIP is (`when = "escalated"`) is never a reason against a standby:
-when it dies the coordinator leaves, and is ineligible for a time that doubles.
+Rule: health decides who *should* lead, never who may: no lease or promise ends here.
+A coordinator that must leave asks the best other node to take over and, if that one is not ready
+at once, resigns.  A service that runs only where the VIP is (`when = "escalated"`) says nothing
+against a standby: when it dies the coordinator leaves, and is ineligible for a time that doubles.
 """
 
 from typing import Final

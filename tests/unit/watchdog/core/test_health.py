@@ -1,0 +1,348 @@
+"""What a node does about its own health. Sections in parentheses are those of docs/election.md."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.watchdog.core.rig import Rig, all_of, leader, standby
+from tests.unit.watchdog.core.support import (
+    BEACON_MS,
+    hello,
+    members,
+    sent,
+    settings,
+    tenure,
+)
+from watchdog.core import effects as fx
+from watchdog.core import events as ev
+from watchdog.core.health import HANDICAP_GAP_NS, LOST, TARGETS_SILENT
+from watchdog.core.messages import Beacon, Hello, Ready, Release, ResignRequest, Transfer
+from watchdog.instant import MS, SECOND
+
+DEAD = ev.Verdict.DEAD
+ALIVE = ev.Verdict.ALIVE
+
+
+def veto(rig: Rig, reason: str = "upstream: silent") -> list[fx.Effect]:
+    """This node's targets do not answer."""
+    return rig.step(ev.StandingReported("lifecheck", 0, reason))
+
+
+def phase(rig: Rig) -> str:
+    """How far the lead has come, or what else."""
+    return str(rig.node.status()["phase"])
+
+
+# --- a sick coordinator
+
+
+def test_a_sick_coordinator_hands_over_to_the_best_node() -> None:
+    """Asking first costs a round trip and saves the election (Health)."""
+    rig = leader()
+    rig.said_by["c"] = {"priority": 9}
+    rig.advance(BEACON_MS)
+    effects = rig.step(ev.LifecheckReported("a", DEAD, "postgres: gone"))
+    assert [peer for peer, _ in sent(effects, Transfer)] == ["c"]
+    releases = [message for _, message in sent(effects, Release)]
+    assert {message.successor for message in releases} == {"c"}
+    assert {message.reason for message in releases} == {"unhealthy: postgres: gone"}
+
+
+def test_it_resigns_at_once_when_nobody_else_is_fit() -> None:
+    """A service that is dead here may not stay here (Health)."""
+    rig = leader()
+    rig.said_by = {name: {"eligible": False} for name in "bc"}
+    rig.advance(2 * BEACON_MS)
+    effects = rig.step(ev.LifecheckReported("a", DEAD, "x"))
+    assert sent(effects, Transfer) == []
+    assert {message.successor for _, message in sent(effects, Release)} == {None}
+
+
+def test_it_resigns_when_the_best_node_is_not_ready() -> None:
+    """One is asked, not one after the other (Health)."""
+    rig = leader()
+    rig.unanswered.add(Transfer)
+    rig.step(ev.LifecheckReported("a", DEAD, "x"))
+    assert phase(rig) == "escalated"
+    office = rig.parts.office
+    assert office is not None
+    effects = rig.hear("b", Ready(office.tenure, ok=False, reason="no hook"))
+    assert sent(effects, Transfer) == []
+    assert {message.successor for _, message in sent(effects, Release)} == {None}
+
+
+def test_it_waits_two_beacon_intervals_at_most() -> None:
+    """Whoever does not answer is no successor (Health)."""
+    rig = leader()
+    rig.unanswered.add(Transfer)
+    rig.step(ev.LifecheckReported("a", DEAD, "x"))
+    rig.advance(2 * BEACON_MS - 1)
+    assert phase(rig) == "escalated"
+    rig.advance(2)
+    assert rig.parts.office is None
+
+
+def test_it_resigns_at_once_when_the_best_node_does_not_grant() -> None:
+    """Whoever does not answer beacons will not answer this either (Health)."""
+    rig = leader()
+    rig.unanswered.add(Beacon)
+    rig.advance(2 * BEACON_MS + 1)
+    effects = rig.step(ev.LifecheckReported("a", DEAD, "x"))
+    assert sent(effects, Transfer) == []
+    assert rig.parts.office is None
+
+
+def test_a_handover_under_way_is_waited_for_and_no_other_begun() -> None:
+    """An operator may have been first (Health)."""
+    rig = leader()
+    rig.unanswered.add(Transfer)
+    rig.step(ev.CommandReceived(1, ev.Command.SWITCHOVER, "c"))
+    effects = rig.step(ev.LifecheckReported("a", DEAD, "x"))
+    assert sent(effects, Transfer) == []
+    effects = rig.advance(2 * BEACON_MS + 1)
+    assert sent(effects, Transfer) == []
+    assert rig.parts.office is None
+
+
+def test_one_that_is_not_on_yet_just_resigns() -> None:
+    """There is nothing to hand over (Health)."""
+    rig = Rig()
+    rig.mute.add(fx.Escalate)
+    for _ in range(300):
+        if phase(rig) == "escalating":
+            break
+        rig.advance(10)
+    assert phase(rig) == "escalating"
+    effects = rig.step(ev.LifecheckReported("a", DEAD, "x"))
+    assert sent(effects, Transfer) == []
+    assert rig.parts.office is None
+
+
+def test_health_that_changes_is_said_once() -> None:
+    """A line for each change, none for a repetition (Health)."""
+    rig = standby()
+    names: list[str] = []
+    for verdict in (DEAD, DEAD, ALIVE, ALIVE):
+        notes = all_of(rig.step(ev.LifecheckReported("a", verdict, "x")), fx.Note)
+        names += [note.name for note in notes]
+    assert names == ["verdict", "unhealthy", "verdict", "healthy"]
+
+
+def test_a_verdict_about_nobody_is_nothing() -> None:
+    """The names are checked at the socket, and once more here (Verdicts)."""
+    rig = standby()
+    assert rig.step(ev.LifecheckReported("nobody", DEAD, "x")) == []
+
+
+# --- other members
+
+
+def test_a_restarted_member_is_not_called_dead_by_an_operator_any_more() -> None:
+    """What was said was about its old process (Verdicts)."""
+    rig = standby()
+    rig.step(ev.LifecheckReported("b", DEAD, "x", source=ev.INFORM))
+    assert rig.parts.verdicts.dead == {"b"}
+    rig.hear("b", hello("b"))
+    assert rig.parts.verdicts.dead == {"b"}
+    rig.hear("b", hello("b", life=2), life=2)
+    assert rig.parts.verdicts.dead == set()
+
+
+def test_a_lost_source_takes_its_verdicts_with_it() -> None:
+    """UNKNOWN never moves anything (Verdicts)."""
+    rig = standby()
+    rig.step(ev.LifecheckReported("b", DEAD, "x", source="client 7"))
+    rig.step(ev.LifecheckLost("client 7", "closed"))
+    assert rig.parts.verdicts.dead == set()
+
+
+def test_more_dead_members_than_a_hello_can_name_leave_the_coordinator_in() -> None:
+    """A HELLO has a bound; a verdict about the coordinator is the one that matters (Messages)."""
+    names = "abcdefghijklmnopqrstuvwxyz"
+    rig = Rig(settings(members=members(names)))
+    for name in names[1:]:
+        rig.step(ev.LifecheckReported(name, DEAD, "x"))
+    rig.hear("z", hello("z"))
+    rig.parts.voter.give(tenure("z"), 1, rig.now)
+    rig.advance(2 * BEACON_MS)
+    said = [message for _, message in sent(rig.log, Hello)][-1]
+    assert len(said.verdicts) == 16
+    assert rig.parts.coordinator() is None or rig.parts.coordinator() in said.verdicts
+
+
+# --- veto
+
+
+def test_a_node_with_a_veto_leaves_the_lead_to_another() -> None:
+    """One dead gateway of mine: somebody else can be reached (Health)."""
+    rig = leader()
+    effects = veto(rig)
+    assert {message.successor for _, message in sent(effects, Release)} == {"b"}
+    assert "upstream: silent" in rig.node.status()["unfit"]
+
+
+def test_a_veto_counts_for_nothing_while_all_have_one() -> None:
+    """One dead gateway of all must not stop everything: an alarm only (Health)."""
+    rig = leader()
+    rig.said_by = {name: {"vetoed": True} for name in "bc"}
+    rig.advance(2 * BEACON_MS)
+    effects = veto(rig)
+    assert phase(rig) == "escalated"
+    assert TARGETS_SILENT in [alarm.name for alarm in all_of(effects, fx.Alarm)]
+    veto(rig, "")
+    assert TARGETS_SILENT not in rig.parts.out.alarms
+
+
+def test_a_veto_begins_to_count_when_another_node_recovers() -> None:
+    """Its HELLO says so (Health)."""
+    rig = leader()
+    rig.said_by = {name: {"vetoed": True} for name in "bc"}
+    rig.advance(2 * BEACON_MS)
+    veto(rig)
+    rig.said_by["c"] = {}
+    rig.advance(BEACON_MS + 1)
+    assert rig.parts.office is None
+
+
+def test_a_node_with_a_veto_says_so_and_still_votes() -> None:
+    """It never dissolves the quorum (Health)."""
+    rig = standby()
+    effects = veto(rig)
+    said = [message for _, message in sent(effects, Hello)]
+    assert said
+    assert all(h.vetoed and not h.eligible and h.unfit == "upstream: silent" for h in said)
+    assert rig.node.status()["quorum"]["ok"]
+
+
+# --- priority
+
+
+def handicapped(**said: Any) -> Rig:
+    """A coordinator of priority 3 beside b of 2 and c of 1."""
+    rig = Rig(settings(members=members("abc", a={"priority": 3, "order": 9})))
+    rig.said_by = {"b": {"priority": 2, **said}, "c": {"priority": 1}}
+    rig.advance(3000)
+    assert phase(rig) == "escalated"
+    return rig
+
+
+@pytest.mark.parametrize(("by", "moves"), [(1, False), (2, True)])
+def test_a_lowered_priority_moves_the_lead_to_whoever_has_more(by: int, moves: bool) -> None:
+    """Equal is not more (Health)."""
+    rig = handicapped()
+    rig.step(ev.StandingReported("lifecheck", by, ""))
+    assert (rig.parts.office is None) is moves
+    assert rig.node.status()["nodes"][0]["priority"] == 3 - by
+    if moves:
+        assert rig.parts.last_end == ("a", "priority lowered")
+
+
+def test_a_priority_never_falls_below_zero() -> None:
+    """It travels as an unsigned number (Messages)."""
+    rig = handicapped()
+    rig.step(ev.StandingReported("lifecheck", 100, ""))
+    assert rig.parts.fitness.priority == 0
+
+
+def test_a_lowered_priority_is_offered_once_a_second() -> None:
+    """To whoever refuses, again later (Health)."""
+    rig = handicapped()
+    rig.unanswered.add(Transfer)
+    rig.step(ev.StandingReported("lifecheck", 3, ""))
+    effects = rig.advance(HANDICAP_GAP_NS / MS + BEACON_MS)
+    assert [peer for peer, _ in sent(effects, Transfer)] == ["b"]
+
+
+def test_a_node_that_objects_or_has_less_is_not_offered_the_lead() -> None:
+    """Fit means fit (Health)."""
+    rig = handicapped(eligible=False)
+    rig.unanswered.add(Transfer)
+    effects = rig.step(ev.StandingReported("lifecheck", 2, ""))
+    assert sent(effects, Transfer) == []
+
+
+# --- what runs only where the VIP is
+
+
+def on_epoch(rig: Rig) -> int:
+    """The epoch under which this node is on."""
+    return int(rig.node.status()["epoch"])
+
+
+def test_a_dead_service_of_the_coordinator_moves_the_lead_and_is_punished() -> None:
+    """It may be broken there: the next attempt waits, longer each time (Health)."""
+    rig = leader()
+    rig.step(ev.HookEnded(rig.parts.guard._escalate_n, ok=True, detail=""))
+    rig.step(ev.LifecheckReported("a", DEAD, "postgres: gone", epoch=on_epoch(rig)))
+    assert rig.parts.office is None
+    assert rig.parts.last_end == ("a", "unhealthy: postgres: gone")
+    assert rig.parts.fitness.is_healthy
+    assert rig.node.status()["unfit"] == "its last escalation failed"
+
+
+def test_it_says_nothing_against_a_standby_or_a_later_tenure() -> None:
+    """It is not even meant to run there (Health)."""
+    rig = leader()
+    rig.step(ev.HookEnded(rig.parts.guard._escalate_n, ok=True, detail=""))
+    rig.step(ev.LifecheckReported("a", DEAD, "x", epoch=on_epoch(rig) - 1))
+    assert phase(rig) == "escalated"
+    rig = standby()
+    rig.step(ev.LifecheckReported("a", DEAD, "x", epoch=7))
+    assert rig.parts.fitness.is_fit(rig.now)
+
+
+def test_it_says_nothing_before_the_escalation_hook_has_succeeded() -> None:
+    """The hook is what starts it (Health)."""
+    rig = leader()
+    rig.parts.office.is_armed = False  # type: ignore[union-attr]
+    rig.step(ev.LifecheckReported("a", DEAD, "x", epoch=on_epoch(rig)))
+    assert phase(rig) == "escalated"
+
+
+# --- a lifecheck that is gone
+
+
+def test_a_lost_lifecheck_moves_nothing_unless_so_configured() -> None:
+    """on_loss = "ignore" (Health)."""
+    rig = leader()
+    rig.step(ev.LifecheckLost(ev.LIFECHECK, "closed"))
+    rig.advance(60_000)
+    assert phase(rig) == "escalated"
+
+
+def test_a_lost_lifecheck_counts_as_sick_after_its_deadtime_if_so_configured() -> None:
+    """on_loss = "release"; a restart within the time is nothing (Health)."""
+    rig = leader(settings(on_loss_release=True, lifecheck_deadtime_ns=5 * SECOND))
+    rig.step(ev.LifecheckReported("a", ALIVE, ""))
+    rig.step(ev.LifecheckLost("client 3", "closed"))
+    rig.advance(6000)
+    rig.step(ev.LifecheckLost(ev.LIFECHECK, "closed"))
+    rig.advance(2000)
+    rig.step(ev.LifecheckLost(ev.LIFECHECK, "closed again"))
+    rig.advance(2990)
+    assert phase(rig) == "escalated"
+    rig.advance(20)
+    assert rig.parts.office is None
+    assert rig.node.status()["unfit"] == LOST
+    rig.step(ev.StandingReported(ev.LIFECHECK, 0, ""))
+    rig.advance(1500)
+    assert rig.node.status()["unfit"] == ""
+
+
+def test_a_node_whose_lifecheck_never_spoke_does_not_lead_if_so_configured() -> None:
+    """It counts from the start (Health)."""
+    rig = standby(settings(on_loss_release=True, lifecheck_deadtime_ns=2 * SECOND))
+    assert rig.node.status()["unfit"] == LOST
+
+
+# --- verdicts of a quorum
+
+
+def test_a_coordinator_called_dead_by_a_quorum_still_resigns() -> None:
+    """The counterpart of one's own opinion (The voter's rule)."""
+    rig = leader()
+    office = rig.parts.office
+    assert office is not None
+    for peer in "bc":
+        rig.hear(peer, ResignRequest(office.tenure.no, None, "called dead", by_verdict=True))
+    assert rig.parts.office is None
