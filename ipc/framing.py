@@ -6,6 +6,7 @@ Replies with a body end in one NUL, which the length counts; requests may have o
 """
 
 import json
+import math
 import struct
 from typing import Final, NamedTuple
 
@@ -29,15 +30,20 @@ class Frame(NamedTuple):
 
 
 class FrameReader:
-    """Collects one frame from a stream cut anywhere; refuses a body longer than `size_max`."""
+    """Cuts a stream that arrives in any pieces into frames; no body is longer than `size_max`."""
 
     def __init__(self, size_max: int = REQUEST_SIZE_MAX) -> None:
         """Start with nothing read."""
         self._size_max = size_max
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Frame | None:
-        """Take `data`; the frame once it is complete (what follows it is ignored).
+    @property
+    def has_begun(self) -> bool:
+        """Whether bytes of a frame are here that is not complete."""
+        return bool(self._buffer)
+
+    def feed(self, data: bytes = b"") -> Frame | None:
+        """Take `data`; the first frame that is complete. Call again without data for the next.
 
         Raises FramingError as soon as the declared length cannot be.
         """
@@ -51,7 +57,9 @@ class FrameReader:
         end = HEADER.size + length
         if len(self._buffer) < end:
             return None
-        return Frame(kind.decode("latin-1"), bytes(self._buffer[HEADER.size : end]))
+        body = bytes(self._buffer[HEADER.size : end])
+        del self._buffer[:end]
+        return Frame(kind.decode("latin-1"), body)
 
 
 def pack_request(kind: str, body: dict[str, object]) -> bytes:
@@ -68,8 +76,16 @@ def pack_reply(kind: str, body: dict[str, object] | None) -> bytes:
 def parse_body(data: bytes) -> dict[str, object]:
     """The JSON object in `data`. Raises FramingError for anything else."""
     try:
-        # strict=False: old clients do not escape control characters inside strings.
-        body = json.loads(data.removesuffix(b"\0").decode("utf-8"), strict=False)
+        body = json.loads(
+            data.removesuffix(b"\0").decode("utf-8"),
+            strict=False,  # old clients do not escape control characters inside strings
+            object_pairs_hook=_first_wins,
+            parse_constant=_finite,
+            parse_float=_finite,
+        )
+        if b"\\ud" in data.lower():
+            # Half a surrogate pair is a text that cannot be written anywhere.
+            json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         what = "the body is not JSON"
         raise FramingError(what) from error
@@ -79,8 +95,26 @@ def parse_body(data: bytes) -> dict[str, object]:
     return body
 
 
+def _first_wins(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """As pgpool's lookup does with a key that is given twice."""
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        found.setdefault(key, value)
+    return found
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        what = f"{text} is not JSON"
+        raise ValueError(what)
+    return value
+
+
 def _json(body: dict[str, object]) -> bytes:
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    # A file name with bytes that are no text becomes an escape, which is JSON as well.
+    return text.encode(errors="backslashreplace")
 
 
 def _pack(kind: str, data: bytes, size_max: int) -> bytes:

@@ -14,7 +14,6 @@ STATUS_CHANGE: Final = "2"
 NODE_LIST: Final = "3"
 VARIABLE: Final = "v"
 NATIVE: Final = "q"
-PGPOOL_REQUESTS: Final = frozenset("023vdfrci")
 
 IN_TRANSITION: Final = "5"
 BAD: Final = "6"
@@ -249,40 +248,3 @@ def find(body: Mapping[str, object], field: str) -> object:
     """The value of `field` in any case, as pgpool looks it up: the first match, or None."""
     wanted = field.lower()
     return next((value for key, value in body.items() if key.lower() == wanted), None)
-
-
-def parse_verb(body: dict[str, object]) -> Verb:
-    """The native verb in `body`. Raises BadRequestError with what is wrong and what would do."""
-    match find(body, "verb"):
-        case "status":
-            return Status()
-        case "ping":
-            return Ping()
-        case "form":
-            return Form()
-        case "switchover":
-            reason = _text(body, "reason") or "operator"
-            return Switchover(_text(body, "to"), reason, _flag(body, "dry_run"))
-        case None:
-            what = "no verb given; known verbs: status, ping, form, switchover"
-        case _:
-            what = "unknown verb; known verbs: status, ping, form, switchover"
-    raise BadRequestError(what)
-
-
-def _text(body: dict[str, object], field: str) -> str | None:
-    value = find(body, field)
-    if value is None or value == "":
-        return None
-    if not isinstance(value, str) or len(value) > TEXT_MAX or not value.isprintable():
-        what = f"{field} must be a printable text of at most {TEXT_MAX} characters"
-        raise BadRequestError(what)
-    return value
-
-
-def _flag(body: dict[str, object], field: str) -> bool:
-    value = find(body, field)
-    if value is None or value in (0, 1):
-        return bool(value)
-    what = f"{field} must be true or false"
-    raise BadRequestError(what)

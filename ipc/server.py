@@ -1,68 +1,58 @@
-"""The control socket's server: one request per connection, one injected handler.
+"""The control socket's server: reads requests, asks one injected handler, sends its replies.
 
 A client can never hold up the event loop: every byte is read with a deadline, every size is
 bounded, and those beyond the limits are told so and closed.  Access is by the permissions of the
 socket file, SO_PEERCRED (given to the handler) and, if there is one, a key.
+One request per connection, except after a registration (type `0`): that connection stays.
 """
 
 import asyncio
 import errno
 import hmac
+import itertools
 import os
 import socket
-import stat
 import struct
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ipc.framing import Frame, FrameReader, FramingError, pack_reply, parse_body
+from ipc.framing import Frame, FrameReader, FramingError, pack_reply
 from ipc.messages import (
     AUTH_KEY_FIELD,
-    NATIVE,
-    PGPOOL_REQUESTS,
+    OK,
+    Answer,
+    BadRequestError,
+    Client,
+    Handler,
+    Native,
+    Register,
     Reply,
+    Report,
+    Request,
     bad,
     find,
     timed_out,
 )
+from ipc.outbox import Outbox
+from ipc.places import Places, Quota, Visit
+from ipc.requests import INTERNAL, SERVED, body_of, parse_request
 
-PATH_SIZE_MAX: Final = 107
-"""Most bytes in the path of a Unix socket (Linux sun_path, without its NUL)."""
-SOCKET_UMASK: Final = 0o117
 ACCEPT_PAUSE_S: Final = 0.1
 CHUNK: Final = 16 * 1024
 _CREDENTIALS: Final = struct.Struct("3i")
 
 
-class SocketPathError(Exception):
-    """The socket cannot be made at its path; the text says why and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Who is at the other end, by SO_PEERCRED."""
-
-    pid: int
-    uid: int
-    gid: int
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of the server: clients at once (all, per uid, of root), seconds per request."""
+    """Bounds of the server: connections, and seconds for a request, an answer, a push."""
 
-    clients: int = 32
-    per_uid: int = 8
-    per_root: int = 16
+    quota: Quota = field(default_factory=Quota)
     request_s: float = 2.0
     answer_s: float = 30.0
-
-
-Handler = Callable[[Client, dict[str, object]], Awaitable[Reply]]
-"""Answers one native request: (who asks, body) -> reply."""
+    push_s: float = 10.0
 
 
 @dataclass(slots=True)
@@ -73,8 +63,18 @@ class Counts:
     turned_away: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Guest:
+    """One connection that was let in."""
+
+    client: Client
+    connection: socket.socket
+    visit: Visit
+    reader: FrameReader
+
+
 class Server:
-    """Serves `handler` on the listening socket `listener` (from `bind`)."""
+    """Serves `handler` on the listening socket `listener` (from `ipc.binding.bind`)."""
 
     def __init__(
         self,
@@ -88,13 +88,16 @@ class Server:
         self._handler = handler
         self._key = key
         self._limits = limits or Limits()
-        self._per_uid: Counter[int] = Counter()
+        self._places = Places(self._limits.quota, os.geteuid())
+        self._guests: dict[Visit, _Guest] = {}
+        self._numbers: Iterator[int] = itertools.count(1)
+        self._tasks = asyncio.TaskGroup()
         self.counts = Counts()
 
     async def run(self) -> None:
         """Serve until cancelled; a crash of the handler ends it (and so the daemon)."""
         loop = asyncio.get_running_loop()
-        async with asyncio.TaskGroup() as clients:
+        async with self._tasks:
             while True:
                 try:
                     connection, _ = await loop.sock_accept(self._listener)
@@ -103,61 +106,131 @@ class Server:
                     self.counts.turned_away[errno.errorcode.get(error.errno or 0, "error")] += 1
                     await asyncio.sleep(ACCEPT_PAUSE_S)
                     continue
-                self._admit(clients, connection)
+                self._receive(connection)
+                # A connection that waits is accepted without a pause: let others run in a flood.
+                await asyncio.sleep(0)
 
-    def _admit(self, clients: asyncio.TaskGroup, connection: socket.socket) -> None:
+    def _receive(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         client = _client_of(connection)
-        limit = self._limits.per_root if client.uid == 0 else self._limits.per_uid
-        if self._per_uid.total() >= self._limits.clients or self._per_uid[client.uid] >= limit:
+        guest = _Guest(client, connection, Visit(client.uid), FrameReader())
+        if not self._places.admit(guest.visit):
+            idle = self._places.make_room(guest.visit)
+            turned_away = guest if idle is None else self._guests[idle]
             self.counts.turned_away["too_many_clients"] += 1
-            _say_at_once(connection, bad("too many clients of the control socket, try again"))
-            connection.close()
-            return
-        self._per_uid[client.uid] += 1
-        clients.create_task(self._serve(client, connection))
+            _say_at_once(turned_away.connection, bad("too many clients, try again"))
+            if idle is None or not self._places.admit(guest.visit):
+                connection.close()
+                return
+        self._guests[guest.visit] = guest
+        self._tasks.create_task(self._serve(guest))
 
-    async def _serve(self, client: Client, connection: socket.socket) -> None:
+    async def _serve(self, guest: _Guest) -> None:
         try:
-            await self._answer(client, connection)
+            await self._serve_one(guest)
         except TimeoutError:
             self.counts.turned_away["too_slow"] += 1
-        except (FramingError, OSError) as error:
+        except FramingError as error:
+            self.counts.turned_away["impossible_length"] += 1
+            _say_at_once(guest.connection, bad(str(error)))
+        except OSError as error:
             self.counts.turned_away[type(error).__name__] += 1
         finally:
-            connection.close()
-            self._per_uid[client.uid] -= 1
-            if not self._per_uid[client.uid]:
-                del self._per_uid[client.uid]
+            guest.connection.close()
+            self._places.leave(guest.visit)
+            del self._guests[guest.visit]
 
-    async def _answer(self, client: Client, connection: socket.socket) -> None:
+    async def _serve_one(self, guest: _Guest) -> None:
         async with asyncio.timeout(self._limits.request_s):
-            frame = await _read_frame(connection)
+            frame = await _read_frame(guest)
         if frame is None:
             return
-        reply = await self._reply(client, frame)
-        self.counts.served += 1
+        guest.visit.idle = False
+        parsed = self._parse(frame)
+        if isinstance(parsed, Register):
+            await self._keep(guest, parsed)
+            return
+        reply = await self._reply(guest.client, parsed)
         async with asyncio.timeout(self._limits.request_s):
             data = pack_reply(reply.kind, reply.body)
-            await asyncio.get_running_loop().sock_sendall(connection, data)
+            await asyncio.get_running_loop().sock_sendall(guest.connection, data)
 
-    async def _reply(self, client: Client, frame: Frame) -> Reply:
-        if frame.kind not in PGPOOL_REQUESTS and frame.kind != NATIVE:
+    async def _keep(self, guest: _Guest, request: Register) -> None:
+        """Serve a registered connection until it ends."""
+        if not self._places.register(guest.visit):
+            self.counts.turned_away["too_many_registered"] += 1
+            _say_at_once(guest.connection, bad("too many registered clients, try again"))
+            return
+        outbox = Outbox(next(self._numbers), guest.connection)
+        client = replace(guest.client, channel=outbox)
+        reply = self._handler.registered(client, request, outbox)
+        self.counts.served += 1
+        if reply.kind != OK:
+            _say_at_once(guest.connection, reply)
+            return
+        outbox.open(reply)
+        sender = self._tasks.create_task(outbox.run(self._limits.push_s))
+        try:
+            await self._converse(guest, client, outbox)
+        finally:
+            self._handler.gone(outbox)
+            if outbox.dropped:
+                self.counts.turned_away[outbox.dropped] += 1
+            sender.cancel()
+            await asyncio.wait([sender])
+
+    async def _converse(self, guest: _Guest, client: Client, outbox: Outbox) -> None:
+        while (frame := await self._later_frame(guest)) is not None:
+            parsed = self._parse(frame)
+            if isinstance(parsed, Register):
+                parsed = bad("this connection is registered already")
+            await outbox.answer(await self._reply(client, parsed))
+
+    async def _later_frame(self, guest: _Guest) -> Frame | None:
+        """The next frame; it may be long in coming, but not once it has begun."""
+        frame = guest.reader.feed()
+        if frame is None and not guest.reader.has_begun:
+            data = await asyncio.get_running_loop().sock_recv(guest.connection, CHUNK)
+            if not data:
+                return None
+            frame = guest.reader.feed(data)
+        if frame is not None:
+            return frame
+        async with asyncio.timeout(self._limits.request_s):
+            return await _read_frame(guest)
+
+    async def _reply(self, client: Client, request: Request | Reply) -> Reply:
+        """The answer to `request`, which may be a refusal already."""
+        self.counts.served += 1
+        if isinstance(request, Reply):
+            self.counts.turned_away["bad_request"] += 1
+            return request
+        if client.channel is None and isinstance(request, Native):
+            verb = request.verb
+            if isinstance(verb, Report | Answer):
+                name = type(verb).__name__.lower()
+                return bad(f"{name} needs a registered connection: send type 0 on it first")
+        try:
+            async with asyncio.timeout(self._limits.answer_s):
+                return await self._handler.handle(client, request)
+        except TimeoutError:
+            return timed_out(f"no answer within {self._limits.answer_s:g} s")
+
+    def _parse(self, frame: Frame) -> Request | Reply:
+        """What a frame asks for, or the refusal that it gets."""
+        if frame.kind not in SERVED | INTERNAL:
             return bad("unknown IPC command type")
         try:
-            body = parse_body(frame.data)
+            body = body_of(frame)
         except FramingError as error:
             return bad(str(error) if self._key is None else "authentication failed: invalid data")
         if not self._has_key(body):
             self.counts.turned_away["wrong_key"] += 1
             return bad("authentication failed: invalid KEY")
-        if frame.kind in PGPOOL_REQUESTS:
-            return bad(f"request type '{frame.kind}' is not available in this version")
         try:
-            async with asyncio.timeout(self._limits.answer_s):
-                return await self._handler(client, body)
-        except TimeoutError:
-            return timed_out(f"no answer within {self._limits.answer_s:g} s")
+            return parse_request(frame.kind, body)
+        except BadRequestError as error:
+            return bad(str(error))
 
     def _has_key(self, body: dict[str, object]) -> bool:
         if self._key is None:
@@ -166,60 +239,10 @@ class Server:
         return isinstance(given, str) and hmac.compare_digest(given.encode(), self._key)
 
 
-def bind(path: Path, gid: int | None = None) -> socket.socket:
-    """A listening socket at `path`, mode 0660, in group `gid` if given.
-
-    Removes a stale socket that is ours. Raises SocketPathError.
-    """
-    if len(os.fsencode(path)) > PATH_SIZE_MAX:
-        what = f"the path of the control socket is longer than {PATH_SIZE_MAX} bytes: {path}"
-        raise SocketPathError(f"{what}; set a shorter [cluster] run_dir")
-    try:
-        _remove_stale(path)
-        return _bind(path, gid)
-    except OSError as error:
-        what = f"cannot make the control socket {path}: {error.strerror}"
-        raise SocketPathError(f"{what}; is its directory there, and writable for us?") from error
-
-
-def _bind(path: Path, gid: int | None) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    before = os.umask(SOCKET_UMASK)
-    try:
-        listener.bind(str(path))
-    except OSError:
-        listener.close()
-        raise
-    finally:
-        os.umask(before)
-    if gid is not None:
-        os.chown(path, -1, gid)
-    listener.listen(64)
-    return listener
-
-
-def _remove_stale(path: Path) -> None:
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return
-    owners = (os.geteuid(), 0, path.parent.stat().st_uid)
-    if not stat.S_ISSOCK(found.st_mode) or found.st_uid not in owners:
-        what = f"{path} exists and is not a socket of ours"
-        raise SocketPathError(f"{what}; look at it and remove it by hand")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
-        # EAGAIN: somebody listens, with a full backlog.
-        if probe.connect_ex(str(path)) in (0, errno.EAGAIN):
-            what = f"another daemon serves {path}"
-            raise SocketPathError(f"{what}; stop it first, or give this one its own run_dir")
-    path.unlink()
-
-
-async def _read_frame(connection: socket.socket) -> Frame | None:
-    reader = FrameReader()
+async def _read_frame(guest: _Guest) -> Frame | None:
     loop = asyncio.get_running_loop()
-    while data := await loop.sock_recv(connection, CHUNK):
-        if (frame := reader.feed(data)) is not None:
+    while data := await loop.sock_recv(guest.connection, CHUNK):
+        if (frame := guest.reader.feed(data)) is not None:
             return frame
     return None
 
@@ -230,7 +253,8 @@ def _client_of(connection: socket.socket) -> Client:
 
 
 def _say_at_once(connection: socket.socket, reply: Reply) -> None:
-    try:
+    """Send what fits now, and let whoever reads from it meet the end."""
+    with suppress(OSError):  # it would not listen; it is closed all the same
         connection.send(pack_reply(reply.kind, reply.body))
-    except OSError:
-        return  # it would not listen; it is closed all the same
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)

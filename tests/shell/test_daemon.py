@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from ipc.client import RefusedError, call
-from ipc.server import SocketPathError
+from ipc.binding import SocketPathError
 from tests.shell.guardian import FakeGuardian
 from tests.unit.watchdog.shell import samples
 from watchdog import guardian_protocol as protocol

@@ -8,20 +8,22 @@ how long, and a client that has gone costs nothing but that.
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from typing import Final, assert_never
+from typing import Final
 
 from ipc.messages import (
-    BadRequestError,
+    Channel,
+    Client,
     Form,
+    Native,
     Ping,
+    Register,
     Reply,
+    Request,
     Status,
     Switchover,
     bad,
     ok,
-    parse_verb,
 )
-from ipc.server import Client
 from watchdog.core.events import Command, CommandReceived
 from watchdog.shell.inbox import Inbox
 from watchdog.shell.log import Log
@@ -44,21 +46,24 @@ class Control:
         self._rid = STOP_RID
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
 
-    async def handle(self, client: Client, body: dict[str, object]) -> Reply:
-        """Answer one native request."""
-        try:
-            verb = parse_verb(body)
-        except BadRequestError as error:
-            return bad(str(error))
-        match verb:
-            case Ping():
+    async def handle(self, client: Client, request: Request) -> Reply:
+        """Answer one request."""
+        match request:
+            case Native(Ping()):
                 return ok({"node": self._plan.node, "pid": os.getpid()})
-            case Status():
+            case Native(Status()):
                 return ok(self._status())
-            case Form() | Switchover():
+            case Native(Form() | Switchover() as verb):
                 return await self._command(client, verb)
             case _:
-                assert_never(verb)
+                return bad("this request is not available in this version")
+
+    def registered(self, client: Client, request: Register, channel: Channel) -> Reply:
+        """Refuse: nobody is told of changes yet."""
+        return bad("registration is not available in this version")
+
+    def gone(self, channel: Channel) -> None:
+        """Nobody was registered."""
 
     def answer(self, rid: int, ok: bool, text: str) -> None:
         """The core's answer to command `rid`; nobody may be waiting for it any more."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ipc import binding
 from ipc import server as ipc_server
 from watchdog import guardian_protocol as protocol
 from watchdog.core.effects import Effect, HardState, StateChanged
@@ -76,7 +77,7 @@ START_FAULTS: Final = (
     StateFileError,
     identity.IdentityError,
     ListenError,
-    ipc_server.SocketPathError,
+    binding.SocketPathError,
 )
 
 
@@ -136,10 +137,8 @@ class Daemon:
 
     async def _serve(self) -> int:
         ipc = self._plan.ipc
-        with ipc_server.bind(ipc.path, group_id(ipc.group)) as listener:
-            control = ipc_server.Server(
-                listener, self._control.handle, read_ipc_key(ipc.authkey_file)
-            )
+        with binding.bind(ipc.path, group_id(ipc.group)) as listener:
+            control = ipc_server.Server(listener, self._control, read_ipc_key(ipc.authkey_file))
             self._open()
             async with asyncio.TaskGroup() as tasks:
                 parts = [
