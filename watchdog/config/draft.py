@@ -4,22 +4,24 @@ Rule: each table (and each node and VIP) is validated alone; what is right is ke
 on which the rules between tables then run as far as they can.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from watchdog.config.check_draft import read_check
+from watchdog.config.check_schema import CHECKS_MAX, Check
 from watchdog.config.errors import Path, Problem
 from watchdog.config.schema import (
-    LATER,
-    LATER_TABLES,
     NAMED,
     TABLES,
     Cluster,
     Config,
     Hooks,
+    Http,
     Ipc,
+    Lifecheck,
     Node,
     Timing,
     Vip,
@@ -44,6 +46,9 @@ class Draft:
     hooks: Hooks | None = None
     timing: Timing | None = None
     ipc: Ipc | None = None
+    lifecheck: Lifecheck | None = None
+    check: dict[str, Check] = field(default_factory=dict)
+    http: Http | None = None
     faults: list[Problem] = field(default_factory=list)
 
     def config(self) -> Config:
@@ -56,18 +61,23 @@ class Draft:
             hooks=self.hooks,
             timing=self.timing,
             ipc=self.ipc,
+            lifecheck=self.lifecheck,
+            check=self.check,
+            http=self.http,
         )
 
 
 def draft(data: Mapping[str, Any]) -> Draft:
     """Validate every table of the raw data."""
     made = Draft()
-    for table, value in data.items():
-        made.faults += _unexpected(table, value)
+    made.faults += [unknown((t,)) for t in data if t not in TABLES and t not in NAMED]
     made.cluster = _table(made, Cluster, "cluster", data)
     made.hooks = _table(made, Hooks, "hooks", data)
     made.timing = _table(made, Timing, "timing", data)
     made.ipc = _table(made, Ipc, "ipc", data)
+    made.lifecheck = _table(made, Lifecheck, "lifecheck", data)
+    made.http = _table(made, Http, "http", data) if "http" in data else None
+    made.check = _checks(made, data)
     made.vip = _named(made, Vip, "vip", data, VIPS_MAX)
     before = len(made.faults)
     if not data.get("nodes"):
@@ -75,20 +85,6 @@ def draft(data: Mapping[str, Any]) -> Draft:
     made.nodes = _named(made, Node, "nodes", data, NODES_MAX)
     made.nodes_are_valid = len(made.faults) == before
     return made
-
-
-def _unexpected(table: str, value: object) -> list[Problem]:
-    if table in TABLES or table in NAMED:
-        return []
-    if table not in LATER_TABLES:
-        return [unknown((table,))]
-    if table == "lifecheck" and value == {"method": "none"}:
-        return []
-    what = f"[{table}] is not available yet: {LATER_TABLES[table]}"
-    hint = f"remove [{table}]"
-    if table == "lifecheck":
-        hint += ', or write only `method = "none"`'
-    return [Problem((table,), what, LATER, hint)]
 
 
 def _no_nodes() -> Problem:
@@ -119,31 +115,51 @@ def _validated(made: Draft, model: type[Model], path: Path, value: object) -> Mo
 def _named(
     made: Draft, model: type[Model], table: str, data: Mapping[str, Any], most: int
 ) -> dict[str, Model]:
-    entries = data.get(table, {})
-    if not isinstance(entries, dict):
-        made.faults.append(wrong_type((table,), "a table", entries))
-        return {}
-    if len(entries) > most:
-        what = f"[{table}] has {len(entries)} entries; there may be at most {most}"
-        made.faults.append(Problem((table,), what, "messages and records have a bounded size"))
     found: dict[str, Model] = {}
-    for name, value in entries.items():
-        made.faults += _bad_name(table, name)
-        if not isinstance(value, dict):
-            made.faults.append(_no_table(table, name, value))
-            continue
+    for name, value in _entries(made, table, data, most):
         entry = _validated(made, model, (table, name), value)
         if entry is not None:
             found[name] = entry
     return found
 
 
+def _checks(made: Draft, data: Mapping[str, Any]) -> dict[str, Check]:
+    found: dict[str, Check] = {}
+    for name, value in _entries(made, "check", data, CHECKS_MAX):
+        check, faults = read_check(name, value)
+        made.faults += faults
+        if check is not None:
+            found[name] = check
+    return found
+
+
+def _entries(
+    made: Draft, table: str, data: Mapping[str, Any], most: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each named table that is one; the others, wrong names and too many become faults."""
+    entries = data.get(table, {})
+    if not isinstance(entries, dict):
+        made.faults.append(wrong_type((table,), "a table", entries))
+        return
+    if len(entries) > most:
+        what = f"[{table}] has {len(entries)} entries; there may be at most {most}"
+        made.faults.append(Problem((table,), what, "messages and records have a bounded size"))
+    for name, value in entries.items():
+        made.faults += _bad_name(table, name)
+        if isinstance(value, dict):
+            yield name, value
+        else:
+            made.faults.append(_no_table(table, name, value))
+
+
 def _no_table(table: str, name: str, value: object) -> Problem:
     problem = wrong_type((table, name), "a table", value)
-    example = f'write `{name} = {{ address = "10.0.0.11" }}`'
-    if table == "vip":
-        example = f"a virtual address is a [vip.NAME] table; put `{name}` into one such as [vip.db]"
-    return Problem(problem.path, problem.what, problem.why, example)
+    examples = {
+        "nodes": f'write `{name} = {{ address = "10.0.0.11" }}`',
+        "vip": f"a virtual address is a [vip.NAME] table; put `{name}` into one such as [vip.db]",
+        "check": f"a check is a [check.NAME] table; put `{name}` into one such as [check.db]",
+    }
+    return Problem(problem.path, problem.what, problem.why, examples[table])
 
 
 def _bad_name(table: str, name: str) -> list[Problem]:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from watchdog.config.check_plan import check_row, expectation, http_part, lifecheck_part
 from watchdog.config.files import key_file
 from watchdog.config.load import Loaded
 from watchdog.config.numbers import (
@@ -60,6 +61,8 @@ def resolve(
         "vips": _vips(config),
         "hooks": _hooks(config),
         "timing_ms": timing_ms(config),
+        "lifecheck": lifecheck_part(config, node),
+        "http": http_part(config),
         "node_process": {
             **_node_process(config, node, env or {}),
             "accept_membership": accept_membership,
@@ -122,6 +125,7 @@ def _node_process(config: Config, node: str, env: Mapping[str, str]) -> dict[str
         "digest": digest.hex(),
         "members": members,
         "config_digests": group_digests(config),
+        "lifecheck": expectation(config, node),
         "ipc": {
             "path": socket_path(cluster),
             "group": config.ipc.group,
@@ -158,6 +162,8 @@ def group_digests(config: Config) -> dict[str, str]:
         "hooks": config.hooks.model_dump(),
         "timing": timing_ms(config),
         "ipc": config.ipc.model_dump(exclude={"authkey_file"}),
+        "lifecheck": config.lifecheck.model_dump(),
+        "check": [check_row(name, check) for name, check in config.check.items()],
     }
     return {name: _digest(value) for name, value in groups.items()}
 

@@ -3,6 +3,7 @@
 Rule: only for texts that `tomllib` has accepted, so that nothing here needs to judge syntax: it
 walks statements (table headers, `key = value`), skips values, and remembers lines.
 Keys inside an inline table have the line of the statement: TOML 1.0 keeps those on one line.
+The second table of `[[check.db.probe]]` is `probe[2]` in a path.
 """
 
 import re
@@ -31,15 +32,22 @@ class Positions:
     def line(self, path: Path) -> int:
         """The line of `path`, or of the closest table around it; 1 when there is none."""
         for size in range(len(path), 0, -1):
-            if path[:size] in self.lines:
-                return self.lines[path[:size]]
+            found = self.lines.get(path[:size]) or self.lines.get(_whole(path[:size]))
+            if found is not None:
+                return found
         return 1
+
+
+def _whole(path: Path) -> Path:
+    """The array around an element: `probe` for `probe[2]`."""
+    return (*path[:-1], path[-1].partition("[")[0])
 
 
 def positions(text: str) -> Positions:
     """Walk a valid TOML text once."""
     found = Positions()
     table: Path = ()
+    counts: dict[Path, int] = {}
     at = 0
     while at < len(text):
         line = text.count("\n", 0, at) + 1
@@ -49,9 +57,13 @@ def positions(text: str) -> Positions:
         elif char == "#":
             at = _line_end(text, at)
         elif char == "[":
-            inner = at + (2 if text.startswith("[[", at) else 1)
-            table, at = _key(text, inner)
+            is_array = text.startswith("[[", at)
+            table, at = _key(text, at + (2 if is_array else 1))
             found.lines.setdefault(table, line)
+            if is_array:
+                counts[table] = counts.get(table, 0) + 1
+                table = (*table[:-1], f"{table[-1]}[{counts[table]}]")
+                found.lines.setdefault(table, line)
             at = _line_end(text, at)
         else:
             path, at = _key(text, at)

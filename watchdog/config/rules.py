@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from watchdog.config.check_rules import check_faults, check_warnings, table_faults
 from watchdog.config.draft import Draft
 from watchdog.config.errors import Path, Problem
 from watchdog.config.numbers import (
@@ -29,10 +30,12 @@ _MOVED_BY_DEESC: Final = {"deesc", "ticket", "hard", "promise"}
 def faults(made: Draft) -> Iterator[Problem]:
     """Everything between valid tables that makes a start impossible."""
     yield from _addresses(made)
+    yield from check_faults(made.check)
     if made.nodes_are_valid:
         yield from _roles(made.nodes)
     if made.cluster is not None:
         yield from _directories(made.cluster)
+        yield from table_faults(made.cluster, made.lifecheck, made.http)
         if made.nodes_are_valid:
             yield from _tie_breaker(made.cluster, made.nodes)
         if made.hooks is not None and made.timing is not None:
@@ -44,6 +47,7 @@ def warnings(made: Draft) -> Iterator[Problem]:
     assert made.cluster is not None
     assert made.hooks is not None
     yield from _quorum(made.cluster, made.nodes)
+    yield from check_warnings(made.check, made.hooks, made.nodes)
     if not made.vip and made.hooks.escalation is None:
         yield Problem(
             (),

@@ -7,10 +7,13 @@ are known here, so that they are answered with "not available yet" instead of "u
 
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
+from watchdog.config.check_schema import Check, CheckOptions
+from watchdog.config.check_values import ACCELERATORS, Accelerators, Endpoint, Every, Listen
 from watchdog.config.timing import PROFILES
 from watchdog.config.values import (
+    STRICT,
     Address,
     Command,
     Duration,
@@ -29,7 +32,6 @@ from watchdog.config.values import (
     refuse,
 )
 
-STRICT: Final = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 LATER: Final = "this version does not have it yet"
 
 
@@ -163,6 +165,25 @@ class Ipc(BaseModel):
     admin_uids: Uids = []
 
 
+class Lifecheck(BaseModel):
+    """`[lifecheck]`: how the nodes hear each other, and what the loss of that means."""
+
+    model_config = STRICT
+    method: Literal["heartbeat", "external", "none"] = "heartbeat"
+    heartbeat_port: Port = 9694
+    interval: Every = 1_000
+    deadtime: Every = 10_000
+    on_loss: Literal["ignore", "release"] = "ignore"
+    accelerators: Accelerators = ACCELERATORS
+
+
+class Http(BaseModel):
+    """`[http]`: the health port; there is one when the table is there."""
+
+    model_config = STRICT
+    listen: Listen = Endpoint("127.0.0.1", 8780)
+
+
 class Config(BaseModel):
     """The whole file; made by `load`, table by table."""
 
@@ -173,6 +194,9 @@ class Config(BaseModel):
     hooks: Hooks = Hooks()
     timing: Timing = Timing()
     ipc: Ipc = Ipc()
+    lifecheck: Lifecheck = Lifecheck()
+    check: dict[str, Check] = {}
+    http: Http | None = None
 
 
 TABLES: Final[dict[str, type[BaseModel]]] = {
@@ -180,13 +204,9 @@ TABLES: Final[dict[str, type[BaseModel]]] = {
     "hooks": Hooks,
     "timing": Timing,
     "ipc": Ipc,
+    "lifecheck": Lifecheck,
+    "http": Http,
 }
 """Tables that exist once."""
-NAMED: Final[dict[str, type[BaseModel]]] = {"nodes": Node, "vip": Vip}
+NAMED: Final[dict[str, type[BaseModel]]] = {"nodes": Node, "vip": Vip, "check": CheckOptions}
 """Tables of tables: one entry per name."""
-LATER_TABLES: Final = {
-    "lifecheck": "the built-in lifecheck",
-    "check": "checks of local services",
-    "http": "the health port",
-}
-"""Tables that a later version will have, and what they are."""

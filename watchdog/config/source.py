@@ -105,8 +105,8 @@ def _lay_over(source: Source, path: Path, raw: str, origin: str) -> None:
 def _value(path: Path, raw: str) -> object:
     option = lookup(path)
     kind = option.kind if option else ""
-    is_list = raw.startswith("[") and kind.startswith(("array", "command", "pair"))
-    if "\n" not in raw and (kind.startswith("integer") or is_list):
+    is_list = raw.startswith("[") and any(word in kind for word in ("array", "command", "pair"))
+    if "\n" not in raw and (kind.startswith(("integer", "number")) or is_list):
         try:
             return tomllib.loads(f"value = {raw}")["value"]
         except tomllib.TOMLDecodeError:

@@ -10,9 +10,10 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Final, NoReturn
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+STRICT: Final = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 ERROR: Final = "quorumdog"
 DURATION_MAX_MS: Final = 24 * 60 * 60 * 1000
 ARGS_MAX: Final = 32
@@ -202,8 +203,8 @@ def read_key_path(value: object) -> str:
 
 
 def read_command(value: object) -> tuple[str, ...]:
-    """The argv of a hook: a path, or an array of path and arguments; there is no shell."""
-    why = "a hook is started without a shell, so nothing splits or expands a string"
+    """The argv of a program: a path, or an array of path and arguments; there is no shell."""
+    why = "it is started without a shell, so nothing splits or expands a string"
     if isinstance(value, str):
         if " " in value or "\t" in value:
             parts = ", ".join(f'"{part}"' for part in value.split())

@@ -26,12 +26,45 @@ def with_option(path: tuple[str, ...], value: str) -> str:
             }
             node = '[nodes]\na = { address = "10.0.0.1" }\n[vip.v]\n'
             return f'[cluster]\nname = "c"\n{node}{chr(10).join(lines.values())}\n'
+        case "check":
+            return f'[cluster]\nname = "c"\n[nodes]\na = {{ address = "10.0.0.1" }}\n' + check_with(
+                path, extra.removeprefix(f"{path[2]}.") if len(path) == 4 else extra
+            )
         case "cluster":
             rest = "" if key == "name" else 'name = "c"\n'
             return f'[cluster]\n{extra}\n{rest}[nodes]\na = {{ address = "10.0.0.1" }}\n'
         case _:
             nodes = '[nodes]\na = { address = "10.0.0.1" }\n'
             return f'[cluster]\nname = "c"\n{nodes}[{table}]\n{extra}\n'
+
+
+GOOD_PROBES = {
+    "process": 'process = "/bin/x"',
+    "tcp": 'tcp = "127.0.0.1:1"',
+    "http": 'http = "http://127.0.0.1/"',
+    "command": 'command = "/bin/true"',
+    "log_growth": 'log_growth = "/l"',
+    "log_match": 'log_match = "/l"\npattern = "x"',
+    "file": 'file = "/f"',
+    "ping": 'ping = "10.0.0.9"',
+    "load": "load = 1_000_000",
+    "memory": 'memory = "100%"',
+    "disk": 'disk = "/"',
+}
+
+
+def check_with(path: tuple[str, ...], extra: str) -> str:
+    """A check that is good but for the line `extra`, which `path` stands for."""
+    key = path[-1]
+    if path[2] == "probe":
+        return f'[[check.c.probe]]\ntcp = "127.0.0.1:1"\nkind = "tcp"\n'.replace(
+            'kind = "tcp"', extra if key == "kind" else f'kind = "tcp"\n{extra}'
+        )
+    probe = GOOD_PROBES[path[2] if len(path) == 4 else "tcp"].split("\n")
+    if key in {"pidfile", "exe", "unit"}:
+        probe = []
+    rest = [line for line in probe if not line.startswith(f"{key} =")]
+    return "\n".join(["[check.c]", *rest, extra]) + "\n"
 
 
 WRONG_BY_KIND = {
@@ -49,6 +82,24 @@ WRONG_BY_KIND = {
     "interface": ["5", '""', '"eth 0"', '"sixteen-letters-"', '"a/b"', '".."'],
     "name": ["5", '""', '"Upper"', '"-x"', '"a b"', '"ä"', f'"{"a" * 64}"', "[]"],
     "string": ["5", "true", "[]", "{ a = 1 }", '"tab\\u0009"'],
+    "host:port": [
+        "5", '""', '"127.0.0.1"', '"::1:80"', '"[::1]"', '"a:0"', '"a:70000"', '"10.0.0.256:1"',
+        '"a b:1"', '"[x]:1"', '["a:1"]', "{ a = 1 }",
+    ],
+    "address:port": ["5", '""', '"127.0.0.1"', '"localhost:80"', '"::1:80"', '"0.0.0.0:0"'],
+    "URL": [
+        "5", '""', '"127.0.0.1/x"', '"ftp://a/"', '"http:///x"', '"http://a b/"', '"http://[::1/"',
+        '"http://u:p@a/"', '"http://a:0/"', '"http://a:99999/"', '"http://ä/"', '"http://a/#b"',
+        f'"http://a/{"x" * 5000}"',
+    ],
+    "regular": ["5", '""', '"("', '"[a"', '"a{2,1}"', f'"{"a" * 1001}"', "[]", "true"],
+    "text": ["5", '""', "true", "[]", f'"{"a" * 5000}"'],
+    "string-or-array": ["5", '""', '" "', "[]", "[5]", '["/x", ""]', f"{['x'] * 17}", "{ a = 1 }"],
+    "address-or-array": ["5", '""', "[]", '"db.example.org"', '"0.0.0.0"', '["10.0.0.1", 5]'],
+    "integer-or-array": ["5", "true", '"200"', "[]", "[99]", "[true]", "[200, 600]", "{ a = 1 }"],
+    "percentage": ["5", "0.9", '""', '"90"', '"0%"', '"101%"', '"-5%"', '"x%"', "true", "[]"],
+    "number": ["0", "-1.5", "nan", "inf", "true", '"8"', "[]", "1e9"],
+    "unit": ["5", '""', '"postgresql"', '"a.mount"', '"a b.service"', '"../x.service"', "[]"],
     "choice": ["5", "true", '""', '"nonsense"', '["rt"]'],
 }  # fmt: skip
 
@@ -57,6 +108,8 @@ def kind_class(option: Option) -> str:
     """The row of WRONG_BY_KIND that fits the option."""
     if " | " in option.kind:
         return "choice"
+    if option.kind.endswith(" or array"):
+        return option.kind.replace(" ", "-")
     word = option.kind.split()[0]
     return word if word in WRONG_BY_KIND else option.kind
 
@@ -139,9 +192,8 @@ def test_fault_says_what_to_type_instead(line: str, sentence: str, tmp_path: Pat
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
-        ("[check.postgres]\nprocess = 'x'", "[check] is not available yet"),
-        ("[http]\nlisten = '127.0.0.1:8780'", "[http] is not available yet"),
-        ("[lifecheck]\nmethod = 'heartbeat'", "[lifecheck] is not available yet"),
+        ("[check]\nprocess = '/bin/x'", "put `process` into one such as [check.db]"),
+        ("[check.Upper]\nprocess = '/bin/x'", "the name of [check.Upper]"),
         ("[lifechek]", "did you mean `lifecheck`?"),
         ("[node.a]", "did you mean `nodes`?"),
         ("[[ipc]]\ngroup = 'x'", "`ipc` needs a table, found an array"),
@@ -160,8 +212,7 @@ def test_wrong_table_is_refused(table: str, sentence: str, tmp_path: Path) -> No
 
 def test_tables_of_later_versions_that_change_nothing_are_accepted(tmp_path: Path) -> None:
     """A file written for the next version should not fail for saying `off`."""
-    text = f"{GOOD}[lifecheck]\nmethod = 'none'\n"
-    text = text.replace(
+    text = GOOD.replace(
         "[nodes]", 'gate = "none"\nself_fence = "off"\nwatchdog_device = ""\n[nodes]'
     )
     assert examined(tmp_path, text).faults == ()
