@@ -29,6 +29,7 @@ from watchdog.core.events import (
     UplinkChanged,
 )
 from watchdog.core.messages import INC_SIZE, Beacon
+from watchdog.core.report import Glance
 from watchdog.core.settings import Settings
 from watchdog.instant import SECOND
 from watchdog.shell import clock, identity
@@ -36,6 +37,7 @@ from watchdog.shell.control import STOP_RID, Control
 from watchdog.shell.datagrams import Datagrams
 from watchdog.shell.guard_link import GuardLink
 from watchdog.shell.inbox import Inbox
+from watchdog.shell.lifecheck_desk import LifecheckDesk
 from watchdog.shell.listener import ListenError
 from watchdog.shell.log import Log
 from watchdog.shell.moves import Moves
@@ -47,6 +49,7 @@ from watchdog.shell.refusals import Refusal, Refusals
 from watchdog.shell.secret import Secret
 from watchdog.shell.status_view import Surroundings, view
 from watchdog.shell.storage import StateFileError, Storage
+from watchdog.shell.subscribers import Subscribers
 from watchdog.shell.uplink import Uplink
 from watchdog.wire import seal
 
@@ -105,7 +108,17 @@ class Daemon:
         self._datagrams = Datagrams(plan, means.authkey, self._inbox, self._refusals)
         self._uplink = Uplink(plan.address, self._inbox)
         self._guard = GuardLink(means.guard, self._inbox)
-        self._control = Control(plan, self._inbox, log, self.status)
+        self._lifecheck = LifecheckDesk(plan, self._inbox, log)
+        self._subscribers = Subscribers(self._glance, self._nodes)
+        self._control = Control(
+            plan=plan,
+            inbox=self._inbox,
+            log=log,
+            status=self.status,
+            core=self._core_status,
+            lifecheck=self._lifecheck,
+            subscribers=self._subscribers,
+        )
         self._moves = Moves()
         self._damage = ""
         self._fault: Exception | None = None
@@ -172,9 +185,20 @@ class Daemon:
             links=self._peers.stats(),
             refusals=self._refusals.snapshot(),
             scheduling=scheduling_class(),
-            warnings=self._warnings(),
+            health=self._lifecheck.health(),
+            now_s=_boot_ns() / SECOND,
+            warnings=[*self._warnings(), *self._lifecheck.warnings()],
         )
         return view(self._plan, self._node.status(), around, self._moves.last)
+
+    def _core_status(self) -> dict[str, object]:
+        return self._node.status()
+
+    def _glance(self) -> Glance:
+        return self._node.glance()
+
+    def _nodes(self) -> dict[str, object]:
+        return self._control.nodes()
 
     def _callback_failed(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         """A bug in a callback belongs to no task, but ends the process like any other."""
@@ -213,6 +237,7 @@ class Daemon:
             self._recorder.add(now, event, outcome)
         for effect in outcome:
             self._performer.perform(effect)
+        self._subscribers.look()
         if self._may_have_moved(event, outcome):
             self._look_for_a_move()
         if isinstance(event, UplinkChanged) and event.up:

@@ -13,6 +13,8 @@ from watchdog.core.events import Event, MessageReceived
 
 PER_PEER_MAX: Final = 256
 LOCAL_MAX: Final = 4096
+CROWDED: Final = 512
+"""So many local events wait: whoever can say it again later is asked to."""
 
 
 class Inbox:
@@ -26,6 +28,11 @@ class Inbox:
         self._alarm: asyncio.TimerHandle | None = None
         self._until_ns: int | None = None
         self.dropped: Counter[str] = Counter()
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether producers that somebody else can flood have to wait."""
+        return len(self._events) - self._waiting.total() >= CROWDED
 
     def put_local(self, event: Event) -> None:
         """Queue an event that must not be lost."""

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from watchdog.shell import health_view
+from watchdog.shell.health_view import NOTHING, Health
 from watchdog.shell.moves import Move
 from watchdog.shell.plan import NodePlan
 
@@ -24,6 +26,9 @@ class Surroundings:
     scheduling: str
     """The class that the process really has."""
     warnings: Sequence[str] = ()
+    health: Health = NOTHING
+    now_s: float = 0.0
+    """CLOCK_BOOTTIME, for ages."""
 
 
 def view(
@@ -52,10 +57,9 @@ def view(
         "unfit": core["unfit"],
         "uplink": core["uplink"],
         "waiting_for": core["waiting_for"],
-        "nodes": [
-            _node(plan, number, rows[member.name], around)
-            for number, member in enumerate(plan.members)
-        ],
+        "lifecheck": health_view.lifecheck(plan.lifecheck, around.health, around.now_s),
+        "called_dead": core["called_dead"],
+        "nodes": [_node(plan, number, rows, around) for number, member in enumerate(plan.members)],
         "vips": [
             {"name": vip.name, "address": f"{vip.address}/{vip.prefix}", "held": is_on}
             for vip in plan.vips
@@ -90,9 +94,10 @@ def _move(move: Move) -> dict[str, str | None]:
 
 
 def _node(
-    plan: NodePlan, number: int, row: Mapping[str, Any], around: Surroundings
+    plan: NodePlan, number: int, rows: Mapping[str, Mapping[str, Any]], around: Surroundings
 ) -> dict[str, object]:
     member = plan.members[number]
+    row = rows[member.name]
     link = around.links.get(member.name, {})
     reachable = bool(row["reachable"])
     heard_ms = row["last_heard_ms"]
@@ -112,7 +117,9 @@ def _node(
         "healthy": row["healthy"],
         "last_heard_s": None if is_local or heard_ms is None else round(heard_ms / 1000, 1),
         "rtt_ms": link.get("rtt_ms"),
-        "checks": {},
+        "checks": health_view.checks(around.health, around.now_s) if is_local else {},
+        "called_dead_by": [m.name for m in plan.members if member.name in rows[m.name]["verdicts"]],
+        "vetoed": row["vetoed"],
         "reason": error or row["reason"],
         "alarms": row["alarms"],
     }

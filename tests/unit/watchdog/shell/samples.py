@@ -77,6 +77,8 @@ def core_status() -> dict[str, Any]:
                 "last_heard_ms": 10 * number,
                 "term": 7,
                 "reason": "",
+                "verdicts": [],
+                "vetoed": False,
                 "alarms": [],
             }
             for number, name in enumerate(("alpha", "beta", "gamma"))
@@ -87,5 +89,7 @@ def core_status() -> dict[str, Any]:
         "uplink": "",
         "waiting_for": [],
         "alarms": [],
+        "called_dead": {},
         "escalated": True,
+        "armed_epoch": 7,
     }

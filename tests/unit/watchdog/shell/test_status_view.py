@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.unit.watchdog.shell.samples import core_status, plan
+from watchdog.shell.health_view import Health
 from watchdog.shell.moves import Move
 from watchdog.shell.status_view import Surroundings, view, warnings
 
@@ -27,12 +28,13 @@ def test_reply_has_every_field_that_is_documented() -> None:
         "schema", "cluster", "local", "state", "phase", "quorum", "coordinator", "term", "epoch",
         "lease_left_ms", "escalated", "memory", "waiting_for", "sitout_left_ms",
         "unfit", "uplink", "nodes", "vips", "last_move", "gate", "scheduling",
-        "refusals", "alarms", "warnings",
+        "refusals", "alarms", "warnings", "lifecheck", "called_dead",
     }  # fmt: skip
     rows: Any = body["nodes"]
     assert set(rows[0]) == {
         "name", "id", "address", "port", "state", "role", "priority", "eligible", "reachable",
         "last_heard_s", "rtt_ms", "checks", "reason", "alarms", "healthy",
+        "called_dead_by", "vetoed",
     }  # fmt: skip
     assert body["schema"] == 1
 
@@ -91,3 +93,25 @@ def test_last_move_is_shown_with_its_four_facts() -> None:
         "at": "2026-01-02",
         "reason": "switchover",
     }
+
+
+def test_who_is_called_dead_and_by_whom_is_said_of_each_node() -> None:
+    """A quorum of such words makes a coordinator leave; one alone moves nothing."""
+    core = core_status() | {"called_dead": {"inform": {"beta": "smoke"}}}
+    core["nodes"][0] |= {"verdicts": ["beta"]}
+    core["nodes"][2] |= {"verdicts": ["alpha", "beta"]}
+    body = view(plan(), core, AROUND, None)
+    rows: Any = body["nodes"]
+    assert [row["called_dead_by"] for row in rows] == [["gamma"], ["alpha", "gamma"], []]
+    assert body["called_dead"] == {"inform": {"beta": "smoke"}}
+
+
+def test_checks_are_those_of_the_node_that_answers() -> None:
+    """Another node's checks are asked there."""
+    row = {"name": "db", "verdict": "up", "since_boot_s": 90.0, "last_boot_s": 99.9}
+    around = Surroundings({}, {}, "rt", health=Health({"checks": [row]}), now_s=100.0)
+    rows: Any = view(plan(), core_status(), around, None)["nodes"]
+    assert rows[0]["checks"]["db"] == {
+        "name": "db", "verdict": "up", "age_s": 10.0, "last_s": 0.1, "probes": [],
+    }  # fmt: skip
+    assert [row["checks"] for row in rows[1:]] == [{}, {}]
