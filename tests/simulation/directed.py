@@ -117,15 +117,15 @@ def old_release(world: World) -> None:
     )
     holder = led(world)
     for other in others_than(world, holder):
-        other.set_health(healthy=False)
+        other.lifecheck.set_health(healthy=False)
     world.advance(SECOND)
-    holder.set_health(healthy=False)
+    holder.lifecheck.set_health(healthy=False)
     world.advance(500 * MS)
-    holder.set_health(healthy=True)
+    holder.lifecheck.set_health(healthy=True)
     assert led(world) is holder
     assert releases
     for other in others_than(world, holder):
-        other.set_health(healthy=True)
+        other.lifecheck.set_health(healthy=True)
     world.advance(3 * SECOND)
     old, node = releases[0], holder.node
     assert node is not None
@@ -147,7 +147,7 @@ def grants_to_an_older_incarnation(world: World) -> None:
     )
     world.advance(2 * SECOND)
     for other in others_than(world, holder):
-        other.set_health(healthy=False)
+        other.lifecheck.set_health(healthy=False)
     old = [(name, replace(g, round=2 + i // 2)) for i, (name, g) in enumerate(ghosts[:8])]
     holder.kill_node()
     watch.changed_state.append(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from watchdog.core.effects import HardState
 from watchdog.core.settings import Member, Settings, Timing
+from watchdog.instant import SECOND
 
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta")
 CLUSTER_ID = hashlib.sha256(b"quorumdog\0simulated").digest()
@@ -25,6 +26,7 @@ class ConfigFile:
     has_hook: bool
     escalation_hook: bool
     failback: bool = False
+    on_loss_release: bool = False
 
 
 def digest_of(members: tuple[Member, ...]) -> bytes:
@@ -67,6 +69,8 @@ def settings_for(
         digest=digest_of(file.members),
         timing=file.timing,
         failback=file.failback,
+        on_loss_release=file.on_loss_release,
+        lifecheck_deadtime_ns=2 * SECOND,
         has_vip=True,
     )
     if stored is None:

@@ -40,6 +40,10 @@ KINDS: Final = (
     "suspend",
     "health flap",
     "verdicts",
+    "veto",
+    "priority lowered",
+    "lifecheck gone",
+    "service of the holder dies",
     "uplink down",
     "holder hangs on one voter",
     "switchover",
@@ -53,6 +57,7 @@ HEAVY: Final = (
     "majority wiped",
     "fsync error",
     "escalation fails",
+    "service of the holder dies",
     "state lost",
 )
 """Kinds that a seed draws less often, because little else can happen beside them."""

@@ -12,12 +12,13 @@ from tests.simulation.disk import Disk
 from tests.simulation.files import CLUSTER_ID, ConfigFile, settings_for
 from tests.simulation.guardian_process import GuardianProcess
 from tests.simulation.kernel import Kernel
+from tests.simulation.lifecheck import Lifecheck
 from tests.simulation.node_process import LoadedState, NodeProcess
 from tests.simulation.stage import Stage
 from watchdog import slots
 from watchdog.core import effects as fx
 from watchdog.core import events
-from watchdog.core.events import Command, Verdict
+from watchdog.core.events import Command
 from watchdog.guardian import actions as act
 from watchdog.guardian.policy import Policy
 from watchdog.instant import MS, SECOND
@@ -48,8 +49,7 @@ class Machine:
         self.node: NodeProcess | None = None
         self.durable: fx.HardState | None = None
         """The record that is certainly on disk."""
-        self.healthy = True
-        self.verdicts: frozenset[str] = frozenset()
+        self.lifecheck = Lifecheck(name, self._post)
         self.uplink = True
         self.hook_fails = 0
         self.stopped = False
@@ -263,24 +263,7 @@ class Machine:
         """Tell a new process what lifecheck and uplink would tell it."""
         if not self.uplink:
             process.post(events.UplinkChanged(False, "no carrier"))
-        if not self.healthy:
-            process.post(events.LifecheckReported(self.name, Verdict.DEAD, "simulated"))
-        for name in sorted(self.verdicts):
-            process.post(events.LifecheckReported(name, Verdict.DEAD, "simulated"))
-
-    def set_health(self, *, healthy: bool) -> None:
-        """What lifecheck says of this node."""
-        if healthy != self.healthy:
-            self.healthy = healthy
-            verdict = Verdict.ALIVE if healthy else Verdict.DEAD
-            self._post(events.LifecheckReported(self.name, verdict, "simulated"))
-
-    def set_verdicts(self, names: frozenset[str]) -> None:
-        """Which other members lifecheck calls dead."""
-        for name in sorted(names ^ self.verdicts):
-            verdict = Verdict.DEAD if name in names else Verdict.ALIVE
-            self._post(events.LifecheckReported(name, verdict, "simulated"))
-        self.verdicts = names
+        self.lifecheck.replay(process.post)
 
     def set_uplink(self, *, up: bool) -> None:
         """Carrier and address of the cluster's interface."""

@@ -50,6 +50,8 @@ class Mix:
     wall_spread_ms: int
     failback: bool
     escalation_hook: bool
+    on_loss_release: bool
+    """A node whose lifecheck is gone may not lead."""
 
     @property
     def timing(self) -> Timing:
@@ -100,6 +102,7 @@ def draw(seed: int, *, profile: str | None = None, topology: str | None = None) 
         wall_spread_ms=rng.choice(WALL_SPREADS_MS),
         failback=rng.random() < 0.3,
         escalation_hook=rng.random() < 0.5,
+        on_loss_release=rng.random() < 0.3,
     )
     if "membership edit" in kinds and mix.topology != "3":
         mix = replace(mix, kinds=tuple(k for k in kinds if k != "membership edit") or kinds)

@@ -23,9 +23,9 @@ World = Any
 def health_flap(world: World, rng: Random) -> bool:
     """Lifecheck calls the node itself dead, and alive again."""
     machine = victim(world, rng)
-    machine.set_health(healthy=False)
+    machine.lifecheck.set_health(healthy=False)
     late = int(rng.expovariate(1 / (4 * SECOND)))
-    world.later(late, lambda: machine.set_health(healthy=True))
+    world.later(late, lambda: machine.lifecheck.set_health(healthy=True))
     return True
 
 
@@ -37,9 +37,50 @@ def verdicts(world: World, rng: Random) -> bool:
     for machine in voters:
         if rng.random() < 0.8:
             dead = [holder] if only_holder else [m for m in voters if m is not machine]
-            machine.set_verdicts(frozenset(m.name for m in dead if m is not machine))
+            machine.lifecheck.set_dead(frozenset(m.name for m in dead if m is not machine))
             late = int(rng.expovariate(1 / (5 * SECOND)))
-            world.later(late, machine.set_verdicts, frozenset())
+            world.later(late, machine.lifecheck.set_dead, frozenset())
+    return True
+
+
+def vetoes(world: World, rng: Random) -> bool:
+    """Ping targets fall silent: for the holder, or for most members at once."""
+    holder, only_holder = holder_or_any(world, rng), rng.random() < 0.5
+    for machine in world.voters:
+        if machine is holder or (not only_holder and rng.random() < 0.7):
+            _stand(world, machine, rng, machine.lifecheck.handicap, "targets are silent")
+    return True
+
+
+def priority_lowered(world: World, rng: Random) -> bool:
+    """A failing check takes something off a priority."""
+    machine = victim(world, rng)
+    _stand(world, machine, rng, rng.choice((5, 15, 100)), machine.lifecheck.veto)
+    return True
+
+
+def _stand(world: World, machine: Machine, rng: Random, handicap: int, veto: str) -> None:
+    machine.lifecheck.set_standing(handicap, veto)
+    late = int(rng.expovariate(1 / (4 * SECOND)))
+    world.later(late, machine.lifecheck.set_standing, 0, "")
+
+
+def lifecheck_gone(world: World, rng: Random) -> bool:
+    """The lifecheck process dies, and is back at once or only after a while."""
+    machine = victim(world, rng)
+    machine.lifecheck.stop()
+    world.later(int(rng.expovariate(1 / (2 * SECOND))), machine.lifecheck.start)
+    return True
+
+
+def service_dies(world: World, rng: Random) -> bool:
+    """What the escalation hook started is gone; or an old report of that comes late."""
+    machine = holder_or_any(world, rng)
+    if machine.node is None:
+        return False
+    epoch = int(machine.node.node.status()["epoch"])
+    machine.lifecheck.service_died(max(1, epoch - (rng.random() < 0.2)))
+    world.escalation_failed = True
     return True
 
 

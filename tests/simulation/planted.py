@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from watchdog.core import promise
 from watchdog.core.candidacy import Candidacy
+from watchdog.core.events import Verdict
 from watchdog.core.formation import Formation
 from watchdog.core.guard import Guard, LeaseRound
+from watchdog.core.health import Health
 from watchdog.core.lease import Lease
 from watchdog.core.ledger import Ledger
 from watchdog.core.messages import Release
@@ -233,6 +235,25 @@ def _other_clock(right: Function) -> Function:
     return elapsed_hi
 
 
+def _verdict_ends_promise(right: Function) -> Function:
+    def reported(health: Health, event: Any, now: Any) -> None:
+        right(health, event, now)
+        voter = health._parts.voter
+        if voter.promise is not None and voter.promise.tenure.node == event.subject:
+            voter.promise = None if event.verdict is Verdict.DEAD else voter.promise
+
+    return reported
+
+
+def _sick_is_off(right: Function) -> Function:
+    def leave(health: Health, office: Any, reason: str, now: Any) -> None:
+        health._parts.office = None
+        health._parts.handing.forget(now)
+        health._parts.voter.promise = None
+
+    return leave
+
+
 PLANTS: Final = (
     Plant("promise ignored", Voter, "may_promise", _promise_ignored, "a vote asked too late"),
     Plant("no sit-out", Voter, "is_sitting_out", _no_sit_out),
@@ -275,5 +296,7 @@ PLANTS: Final = (
     Plant("stale OFF read as an answer", Guard, "went_off", _stale_off, "stale off"),
     Plant("more: the guardian has no deadline", Holding, "expire", _no_deadline),
     Plant("more: a promise too short for `hard`", promise, "promise_covers", _covers_nothing),
+    Plant("more: a verdict ends a promise", Health, "reported", _verdict_ends_promise),
+    Plant("more: a sick coordinator just stops leading", Health, "_leave", _sick_is_off),
     Plant("more: promise counted by the faster clock", promise, "elapsed_lo", _other_clock),
 )

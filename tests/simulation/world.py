@@ -76,6 +76,7 @@ class World:
             has_hook=mix.has_hook,
             escalation_hook=mix.escalation_hook,
             failback=mix.failback,
+            on_loss_release=mix.on_loss_release,
         )
         self.edited = replace(self.file, members=grown(members, mix.spare))
         self.machines = [Machine(self.stage, i, n, self.file) for i, n in enumerate(names)]
@@ -193,8 +194,7 @@ class World:
             if machine.node is not None:
                 machine.node.thaw()
             machine.set_uplink(up=True)
-            machine.set_health(healthy=True)
-            machine.set_verdicts(frozenset())
+            machine.lifecheck.heal()
             self._adopt_file(machine)
             machine.start_service()
             machine.power_on()
