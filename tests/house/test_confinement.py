@@ -33,6 +33,7 @@ SPAWNERS = {
     "watchdog/cli/run.py": "execs the guardian",
     "watchdog/cli/hook.py": "`hook test`",
     "watchdog/cli/demo/": "the demo's nodes and namespaces",
+    "lifecheck/probes/child.py": "the command probe",
 }
 SPAWNS = (
     "subprocess",
@@ -72,6 +73,7 @@ CATCHERS = {
     "watchdog/shell/__main__.py": "the daemon's edge",
     "watchdog/guardian/main.py": "the daemon's edge",
     "watchdog/guardian/__main__.py": "the daemon's edge",
+    "lifecheck/__main__.py": "the process's edge",
     "watchdog/cli/demo/": "cleans up after anything, then raises again",
 }
 
