@@ -177,6 +177,26 @@ class Story:
         said = ev.LifecheckReported(about, ev.Verdict(verdict), "story")
         self.machine(by).post(said)
 
+    def do_veto(self, name: str, reason: str = "") -> None:
+        """`veto a no-gateway`: a check of a would rather see another node lead; alone: it ends."""
+        self.machine(name).post(ev.StandingReported(ev.LIFECHECK, 0, reason))
+
+    def do_handicap(self, name: str, by: str) -> None:
+        """`handicap a 20`: failing checks take so much off the priority of a."""
+        self.machine(name).post(ev.StandingReported(ev.LIFECHECK, int(by), ""))
+
+    def do_service_dies(self, name: str) -> None:
+        """`service-dies a`: what its escalation hook started is gone."""
+        machine = self.machine(name)
+        assert machine.node is not None, f"{name} does not run"
+        epoch = max(1, int(machine.node.status()["epoch"]))
+        said = ev.LifecheckReported(name, ev.Verdict.DEAD, "service", ev.LIFECHECK, epoch)
+        machine.post(said)
+
+    def do_lifecheck_lost(self, name: str) -> None:
+        """`lifecheck-lost a`: its lifecheck process is gone, and with it what it said."""
+        self.machine(name).post(ev.LifecheckLost(ev.LIFECHECK, "story"))
+
     def do_uplink(self, name: str, up: str) -> None:
         """`uplink a down`: the kernel says that the carrier is gone."""
         self.machine(name).post(ev.UplinkChanged(up == "up", f"carrier {up}"))

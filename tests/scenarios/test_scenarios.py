@@ -25,6 +25,7 @@ def commands_of(text: str) -> str:
 def test_the_story_goes_as_it_went(story: Path) -> None:
     """A change of behaviour shows here as a difference that somebody has to explain."""
     text = story.read_text(encoding="utf-8")
+    assert commands_of(text), "no line of it begins with `> `: an empty story"
     told = run_story(commands_of(text))
     if os.environ.get("GOLDEN") == "rewrite":
         story.write_text(told, encoding="utf-8")

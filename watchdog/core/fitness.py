@@ -110,7 +110,8 @@ class Fitness:
     def order(self, now: Instant) -> Order:
         """This node's own preference, on the scale of `Roster.order_of`."""
         me = self._ctx.roster.me
-        return (not self.is_standing_down(now), self.priority, -me.order)
+        is_behind = self.is_standing_down(now) or bool(self.veto)
+        return (not is_behind, self.priority, -me.order)
 
     def next_change_ns(self, now: Instant) -> int | None:
         """BOOTTIME at which a reason ends by itself; None when none does."""

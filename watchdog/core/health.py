@@ -15,7 +15,6 @@ from watchdog.core.events import (
     StandingReported,
 )
 from watchdog.core.leading import Leadership, Phase
-from watchdog.core.opinions import Opinions
 from watchdog.core.parts import Parts
 from watchdog.core.transfer import Handover
 from watchdog.instant import SECOND, Instant
@@ -31,7 +30,7 @@ class Health:
 
     def __init__(self, parts: Parts, now: Instant) -> None:
         self._parts = parts
-        self._opinions = Opinions(parts.ctx.me)
+        self._opinions = parts.opinions
         self._lost: Instant | None = now if parts.ctx.settings.on_loss_release else None
         """Since when nothing is known of the built-in lifecheck, if that matters."""
         self._offered_ns = -HANDICAP_GAP_NS

@@ -76,7 +76,8 @@ class Peer:
 
 
 Order = tuple[bool, int, int]
-"""(not standing down, priority, minus the place in the table): the greater is preferred."""
+"""(neither standing down nor vetoed, priority, minus the place in the table): the greater is
+preferred."""
 
 
 class Roster:
@@ -211,7 +212,7 @@ class Roster:
         hello = peer.hello
         if hello is None:
             return (False, peer.member.priority, -peer.member.order)
-        return (not hello.standing_down, hello.priority, -peer.member.order)
+        return (not (hello.standing_down or hello.vetoed), hello.priority, -peer.member.order)
 
     def better_than(self, order: Order, now: Instant) -> list[str]:
         """The candidates preferred to `order`, the best first."""

@@ -83,6 +83,14 @@ class Opinions:
                 return reason or "called dead"
         return ""
 
+    def words(self) -> dict[str, dict[str, str]]:
+        """source -> subject -> reason, of everybody who is called dead; for `status`."""
+        return {
+            source: {subject: reason for subject, (reason, _) in said.dead.items()}
+            for source, said in self._said.items()
+            if said.dead
+        }
+
     @property
     def handicap(self) -> int:
         """What is to be taken off this node's priority."""

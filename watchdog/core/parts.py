@@ -16,6 +16,7 @@ from watchdog.core.leading import Leadership, Phase
 from watchdog.core.ledger import Ledger
 from watchdog.core.membership import Roster
 from watchdog.core.messages import Release, Tenure
+from watchdog.core.opinions import Opinions
 from watchdog.core.outbox import Context, Outbox
 from watchdog.core.promise import Voter
 from watchdog.core.settings import Settings
@@ -53,6 +54,7 @@ class Parts:
         self.out = Outbox()
         self.ctx = Context(settings, self._inc, self._rng, ledger, roster, guard, voter, self.out)
         self.ledger, self.roster, self.guard, self.voter = ledger, roster, guard, voter
+        self.opinions = Opinions(self.ctx.me)
         self.fitness = Fitness(self.ctx)
         self.verdicts = Verdicts(self.ctx, self.fitness)
         self.formation = Formation(self.ctx, amnesiac=amnesiac, now=now, wall_ms=wall_ms)

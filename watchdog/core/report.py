@@ -68,6 +68,7 @@ def report(parts: Parts, uplink_why: str, now: Instant) -> Report:
         "escalated": parts.guard.is_on,
         "armed_epoch": _armed_epoch(parts),
         "last_end": parts.last_end and {"node": parts.last_end[0], "why": parts.last_end[1]},
+        "called_dead": parts.opinions.words(),
         "unfit": parts.fitness.unfit_reason(now),
         "uplink": "" if parts.fitness.has_uplink else uplink_why,
         "alarms": [[name, text] for name, text in sorted(parts.out.alarms.items())],

@@ -346,3 +346,13 @@ def test_a_coordinator_called_dead_by_a_quorum_still_resigns() -> None:
     for peer in "bc":
         rig.hear(peer, ResignRequest(office.tenure.no, None, "called dead", by_verdict=True))
     assert rig.parts.office is None
+
+
+def test_a_node_with_a_veto_ranks_behind_those_without() -> None:
+    """Otherwise a successor would be asked that has the same reason to refuse (Health)."""
+    rig = leader()
+    rig.said_by = {"b": {"vetoed": True, "priority": 9}}
+    rig.advance(2 * BEACON_MS)
+    effects = veto(rig)
+    assert [peer for peer, _ in sent(effects, Transfer)] == ["c"]
+    assert rig.parts.fitness.order(rig.now)[0] is False

@@ -48,11 +48,12 @@ def test_the_words_of_a_source_end_with_it() -> None:
     opinions = Opinions("a")
     opinions.reported(said("a"))
     opinions.reported(said("b"))
+    assert opinions.words() == {"lifecheck": {"a": "lifecheck: a", "b": "lifecheck: b"}}
     opinions.standing_reported(StandingReported("lifecheck", 5, "no gateway"))
     opinions.forget("lifecheck")
     opinions.forget("never heard of")
     assert (opinions.own_fault(), opinions.dead_peers()) == ("", set())
-    assert (opinions.handicap, opinions.veto) == (0, "")
+    assert (opinions.handicap, opinions.veto, opinions.words()) == (0, "", {})
 
 
 def test_what_an_operator_said_was_about_the_process_of_then() -> None:
