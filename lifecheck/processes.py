@@ -1,0 +1,244 @@
+"""Watches the processes that checks name: a death is told by the kernel, a birth is looked for.
+
+Rule: when the last process of a kind is lost, who was born meanwhile is looked at before anybody
+hears of it: a daemon that forks twice, or hands over to its successor, has not died.  A look costs
+microseconds (newcomers.py); a scan of everything is for the start, for titles that change late
+and for events that were lost, and is done in a thread: reading one sick process can block.
+"""
+
+import asyncio
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol, TypeVar
+
+from lifecheck import clock, procfs
+from lifecheck.accelerators import Accelerators
+from lifecheck.accelerators.sources import Sources
+from lifecheck.census import Census, Inspected, Seen
+from lifecheck.matching import Rule
+
+HURRY_S: Final = (0.005, 0.01, 0.02, 0.05, 0.1)
+"""Pauses between the looks after a loss; the last one goes on for a while."""
+HURRY_MS: Final = 3_000
+SHORT_MS: Final = 60_000
+"""As long as something is missing, looks go on at that pace, but no longer than this."""
+SCAN_EVERY_S: Final = 10.0
+SCAN_SHARE: Final = 1 / 300
+"""Of a processor: a scan of very many processes is spread over more time."""
+SLICE: Final = 256
+UNHELD_EVERY_S: Final = 1.0
+STUCK_S: Final = 2.0
+T = TypeVar("T")
+
+
+class Log(Protocol):
+    """What is said about the watch itself."""
+
+    def warning(self, event: str, /, **fields: str | float | bool | None) -> None:
+        """Say what somebody should look at."""
+
+
+class ProcessWatch:
+    """Counts the processes of each rule, and says when a count changes."""
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        changed: Callable[[int], None],
+        accelerators: Accelerators,
+        log: Log,
+    ) -> None:
+        self._changed = changed
+        self._log = log
+        self._sources = Sources(accelerators, self._renamed, self._begun, self._events_lost)
+        self._census = Census(rules, self._sources.forget)
+        self._has_looked = False
+        self._owed: set[int] = set()
+        self._scan_wanted = asyncio.Event()
+        self._hurried = asyncio.Event()
+        self._step = len(HURRY_S)
+        self._lost_ms = clock.now_ms() - SHORT_MS
+        self._is_limited = False
+
+    def seen(self, index: int) -> Seen | None:
+        """What is known of a rule now; None until the first look has ended."""
+        return self._census.seen(index) if self._has_looked else None
+
+    def accelerators(self) -> list[str]:
+        """Names of those in use."""
+        return list(self._sources.accelerators.in_use)
+
+    def refused(self) -> dict[str, str]:
+        """Why wanted accelerators are not in use."""
+        return dict(self._sources.accelerators.refused)
+
+    def pace(self, index: int, every_ms: int) -> None:
+        """Have new processes looked for at another pace."""
+        rules = self._census.rules
+        rules[index] = rules[index]._replace(every_ms=every_ms)
+        self._hurry()
+
+    def look_again(self, index: int) -> None:
+        """Look at everything now; `changed` is called when that is done."""
+        self._owed.add(index)
+        self._scan_wanted.set()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        loop = asyncio.get_running_loop()
+        table = self._census.table
+        try:
+            self._sources.open(loop)
+            await self._scan(is_gentle=False)
+            self._has_looked = True
+            loop.add_reader(table.epoll.fileno(), self._deaths)
+            self._sources.listen()
+            self._say(range(len(self._census.rules)))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._looks())
+                group.create_task(self._scans())
+                group.create_task(self._poll_unheld())
+                group.create_task(self._sources.poll())
+        finally:
+            loop.remove_reader(table.epoll.fileno())
+            self._sources.close()
+            table.close()
+
+    # What the kernel tells.
+
+    def _deaths(self) -> None:
+        lost: set[int] = set()
+        for held in self._census.table.ended():
+            lost |= self._census.drop(held)
+        self._lost(lost)
+
+    def _begun(self, pids: Iterable[int]) -> None:
+        lost: set[int] = set()
+        for pid in pids:
+            lost |= self._census.begun(pid)
+        if lost:
+            self._lost(lost)
+
+    def _renamed(self, pids: Iterable[int]) -> None:
+        """These have just called exec or changed their name."""
+        now_ms = clock.now_ms()
+        touched: set[int] = set()
+        for pid in pids:
+            touched |= self._census.examine_young(pid, now_ms)
+        self._settle(touched)
+
+    def _events_lost(self) -> None:
+        self._log.warning("process_events_lost")
+        self._scan_wanted.set()
+
+    # What is done about it.
+
+    def _lost(self, places: Iterable[int]) -> None:
+        self._lost_ms = clock.now_ms()
+        self._settle(places)
+        self._hurry()
+
+    def _settle(self, places: Iterable[int]) -> None:
+        """Tell of these places; where something is missing, look for a successor first."""
+        census = self._census
+        rules = census.rules_of(places)
+        if short := census.short(places):
+            rules |= census.rules_of(census.examine_few(short))
+            touched, is_complete = census.look(clock.now_ms())
+            rules |= census.rules_of(touched)
+            if not is_complete:
+                self._owed |= rules
+                self._scan_wanted.set()
+                return
+        self._say(rules)
+
+    def _say(self, rules: Iterable[int]) -> None:
+        if not self._has_looked:
+            return
+        if self._census.table.unheld and not self._is_limited:
+            self._is_limited = True
+            self._log.warning("processes_limited", held=self._census.table.fds_max)
+        for index in rules:
+            self._changed(index)
+
+    def _pay(self) -> None:
+        owed, self._owed = self._owed, set()
+        self._say(owed)
+
+    # Looks and scans.
+
+    def _hurry(self) -> None:
+        is_resting = self._step >= len(HURRY_S)
+        self._step = 0
+        if is_resting:
+            self._hurried.set()
+
+    async def _looks(self) -> None:
+        while True:
+            if await _within(self._hurried, self._pause_s()):
+                self._hurried.clear()
+                continue  # the pause is a short one now
+            touched, is_complete = self._census.look(clock.now_ms())
+            if not is_complete:
+                self._scan_wanted.set()
+            self._say(self._census.rules_of(touched))
+
+    def _pause_s(self) -> float:
+        if self._step < len(HURRY_S):
+            self._step += 1
+            return HURRY_S[self._step - 1]
+        since_ms = clock.now_ms() - self._lost_ms
+        if since_ms < HURRY_MS or (since_ms < SHORT_MS and self._census.short()):
+            return HURRY_S[-1]
+        return min((rule.every_ms for rule in self._census.rules), default=2_000) / 1000
+
+    async def _scans(self) -> None:
+        while True:
+            is_urgent = await _within(self._scan_wanted, SCAN_EVERY_S)
+            self._scan_wanted.clear()
+            await self._scan(is_gentle=not is_urgent)
+            self._pay()
+
+    async def _scan(self, *, is_gentle: bool) -> None:
+        """Look at every process, a slice at a time; a gentle scan makes way for an urgent one."""
+        census, measure = self._census, self._sources.measure
+        census.matcher.begin_scan()
+        census.matcher.refresh()
+        pids = await self._off_loop(procfs.pids)
+        for start in range(0, len(pids), SLICE):
+            part = pids[start : start + SLICE]
+            result: Inspected = await self._off_loop(
+                functools.partial(census.inspect, part, measure)
+            )
+            self._settle(census.take(result))
+            if is_gentle and await _within(self._scan_wanted, result.cpu_s / SCAN_SHARE):
+                return
+
+    async def _off_loop(self, work: Callable[[], T]) -> T:
+        future = asyncio.get_running_loop().run_in_executor(None, work)
+        done, _ = await asyncio.wait({future}, timeout=STUCK_S)
+        if not done:
+            self._log.warning("process_scan_stuck", seconds=STUCK_S)
+            self._pay()
+        return await future
+
+    async def _poll_unheld(self) -> None:
+        """Those for which there was no descriptor."""
+        while True:
+            await asyncio.sleep(UNHELD_EVERY_S)
+            if unheld := list(self._census.table.unheld.values()):
+                work = functools.partial(self._census.unheld_gone, unheld)
+                lost: set[int] = set()
+                for pid in await self._off_loop(work):
+                    lost |= self._census.examine(pid)
+                if lost:
+                    self._lost(lost)
+
+
+async def _within(event: asyncio.Event, seconds: float) -> bool:
+    """Whether the event was set in this time."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
