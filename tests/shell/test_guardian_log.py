@@ -48,6 +48,22 @@ def test_a_reader_that_stops_reading_stops_nobody() -> None:
     os.close(writable)
 
 
+def test_a_pipe_that_others_fill_stops_nobody() -> None:
+    """Helpers have the same stderr; between our poll and our write one may have filled it."""
+    readable, writable = os.pipe()
+    log = Log(writable, is_json=False, node="alpha")
+    assert os.get_blocking(writable), "theirs is as it was"
+    assert not os.get_blocking(log._fd)
+    for _ in range(16):
+        os.write(writable, b"x" * 4096)
+    log.info("waits")
+    os.read(readable, 1 << 20)
+    log.flush()
+    assert b"event=waits" in os.read(readable, 4096)
+    for fd in (readable, writable, log._fd):
+        os.close(fd)
+
+
 def test_a_socket_is_written_without_waiting() -> None:
     """The journal's stderr is one."""
     ours, theirs = socket.socketpair()

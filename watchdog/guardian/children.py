@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from watchdog.guardian import processes, scheduling, users
@@ -114,12 +114,20 @@ def _spawn(
     }
     for fd in (handles.plan, handles.key):
         os.lseek(fd, 0, os.SEEK_SET)  # the offset is shared with the node before, which has read
+    return spawn(argv, given, ENVIRONMENT)
+
+
+def spawn(argv: list[str], given: Mapping[int, int], environment: Mapping[str, str]) -> int:
+    """Pid of a process with exactly the `given` descriptors (target -> ours) above stderr.
+
+    It leads a session of its own. Raises OSError.
+    """
     moved = {to: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, ABOVE_ALL) for to, fd in given.items()}
     try:
         return os.posix_spawn(
             argv[0],
             argv,
-            ENVIRONMENT,
+            environment,
             file_actions=[(os.POSIX_SPAWN_DUP2, fd, to) for to, fd in moved.items()],
             setsid=True,
             setsigmask=(),

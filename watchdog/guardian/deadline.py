@@ -67,6 +67,11 @@ class Deadline:
         """Whether anything of VIP, hook and escalated service may exist."""
         return self.phase not in (Phase.OFF, Phase.SAVING)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether what must end with the tenure may be started now; decides nothing here."""
+        return self._holding.is_settled
+
     def step(self, now: Instant, event: act.Input) -> tuple[act.Action, ...]:
         """Take one input in: expire first, then believe it, then do what is due."""
         self._now = now

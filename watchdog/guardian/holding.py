@@ -66,6 +66,7 @@ class Holding:
         self._going: GoingOff | None = None
         self._ticket = 0
         self._hook_by: Due | None = None
+        self._is_hook_ok = False
         self._no_will: Due | None = None
         self._announce: Due | None = None
         self._announced = 0
@@ -77,6 +78,11 @@ class Holding:
     def is_will_allowed(self) -> bool:
         """Whether voters may be told that all is over: not within `hard` of a failed hook."""
         return not self._no_will or self._no_will.is_past(self._now)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is on and its escalation hook, if there is one, has succeeded."""
+        return self.phase is Phase.ON and self._is_hook_ok
 
     @property
     def hard(self) -> Due | None:
@@ -252,7 +258,7 @@ class Holding:
 
     def _is_on(self) -> None:
         assert self._claim, "on without a claim"
-        self.phase = Phase.ON
+        self.phase, self._is_hook_ok = Phase.ON, False
         self._refresh = Due(self._now, REFRESH_GAP_NS)
         self._announced = 0
         self._announce_now()
@@ -307,6 +313,7 @@ class Holding:
 
     def _end_hook(self, *, ok: bool, detail: str) -> None:
         assert self._claim, "a hook without a claim"
+        self._is_hook_ok = ok
         self.out.append(act.Tell(HookEnded(self._claim.n, ok, detail)))
 
     # --- the way down

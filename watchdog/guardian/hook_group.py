@@ -44,14 +44,14 @@ def _read(path: str) -> str:
 
 
 class HookGroup:
-    """Without a cgroup: all our descendants but the `spared()` pids and theirs.
+    """Without a cgroup: all our descendants but children that `is_spared(pid)`, and theirs.
 
     `is_used`: make the cgroup; otherwise only a predecessor's is taken over, to be emptied.
     """
 
-    def __init__(self, name: str, spared: Callable[[], set[int]], *, is_used: bool) -> None:
+    def __init__(self, name: str, is_spared: Callable[[int], bool], *, is_used: bool) -> None:
         self.path = ""
-        self._spared = spared
+        self._is_spared = is_spared
         self._events = -1
         mount = find_mount(_read("/proc/self/mountinfo"))
         if mount:
@@ -78,12 +78,12 @@ class HookGroup:
         """Whether nothing of the group is alive."""
         if self.path:
             return b"populated 0" in os.pread(self._events, 4096, 0)
-        return not processes.descendants(self._spared())
+        return not processes.descendants(self._is_spared)
 
     def kill(self) -> None:
         """SIGKILL everything in it; whether it is empty is for the kernel to say later."""
         if not self.path:
-            for pid, start in processes.descendants(self._spared()).items():
+            for pid, start in processes.descendants(self._is_spared).items():
                 processes.kill(pid, start)
             return
         try:

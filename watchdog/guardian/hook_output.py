@@ -28,6 +28,7 @@ class HookOutput:
     """Reads `fd` until everybody has closed it; `line(text)` gets each line of the first part."""
 
     def __init__(self, fd: int, loop: Loop, line: Callable[[str], None]) -> None:
+        self.is_open = True
         self._fd = fd
         self._loop = loop
         self._line = line
@@ -83,5 +84,6 @@ class HookOutput:
         self._loop.call_in(DRAIN_GAP_NS, lambda: self._loop.watch(self._fd, self._on_readable))
 
     def _close(self) -> None:
+        self.is_open = False
         self._loop.forget(self._fd)
         os.close(self._fd)

@@ -1,23 +1,22 @@
-"""Runs hooks: argv from the config, an environment made from nothing, one JSON object on stdin.
+"""Runs hooks, and what else must end with the node's tenure: a guest of the hooks' group.
 
 Rule: the deadline decides when a hook starts and when it is killed; this file only does it.
-A hook is done when its first process ends; what it leaves running stays in its group.
-docs/hooks.md is the contract.
+A hook is done when its first process ends; what it leaves running stays in its group.  No guest
+runs beside the de-escalation hook.  docs/hooks.md is the contract.
 """
 
 import contextlib
-import json
 import os
 import resource
 import signal
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
-from watchdog.guardian import clock, hook_files, processes, scheduling, users
+from watchdog.guardian import clock, processes
 from watchdog.guardian.actions import HookExited, HookKind, HooksKilled, Input, StartHook
 from watchdog.guardian.hook_group import HookGroup
-from watchdog.guardian.hook_output import HookOutput
+from watchdog.guardian.hook_start import Facts, HookStarter
 from watchdog.guardian.log import Log
 from watchdog.guardian.loop import Loop
 from watchdog.guardian.plan import Plan
@@ -25,30 +24,14 @@ from watchdog.guardian.reaper import Reaper
 from watchdog.guardian_protocol import Notify
 from watchdog.instant import MS
 
-PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-JOIN: Final = 'echo 0 > "$1" && shift && exec "$@"'
-"""A constant: enters the group before anything of the hook's runs. No word of it is configured."""
 NOTIFIES_MAX: Final = 16
 NOTIFY_CPU_S: Final = 10
 CLOSING_LOOKS_MAX: Final = 200
 CLOSING_PAUSE_S: Final = 0.005
 
 
-class Facts(NamedTuple):
-    """What a hook is told; `environment` and the JSON on stdin say the same."""
-
-    event: str
-    epoch: int = 0
-    deadline_ms: int = 0
-    reason: str = ""
-    old_state: str = ""
-    new_state: str = ""
-    old_coordinator: str = ""
-    new_coordinator: str = ""
-
-
 class Hooks:
-    """`feed` takes the answers to the deadline; `spared()` are children that are no hooks."""
+    """`feed` takes the answers to the deadline; `is_spared(pid)`: a child that is no hook."""
 
     def __init__(
         self,
@@ -57,7 +40,8 @@ class Hooks:
         reaper: Reaper,
         log: Log,
         feed: Callable[[Input], None],
-        spared: Callable[[], set[int]],
+        starter: HookStarter,
+        is_spared: Callable[[int], bool],
         tag: str,
     ) -> None:
         self._plan = plan
@@ -65,18 +49,20 @@ class Hooks:
         self._reaper = reaper
         self._log = log
         self._feed = feed
-        self._spared = spared
+        self._starter = starter
+        self._is_spared = is_spared
         self._running: dict[HookKind, int] = {}
+        self._guests: set[int] = set()
+        self._waiting: StartHook | None = None
         self._killing: int | None = None
         self._notify_pid = 0
         self._notifies: deque[tuple[str, Notify]] = deque(maxlen=NOTIFIES_MAX)
-        self._account = users.find(plan.hooks.user) if plan.hooks.user else None
         self._group = HookGroup(
-            f"quorumdog-hooks-{tag}", self._not_hooks, is_used=plan.policy.has_hooks
+            f"quorumdog-hooks-{tag}", self._is_no_hook, is_used=plan.policy.has_hooks
         )
         self._group.watch(loop.watch, self.look)
         self._notify_group = HookGroup(
-            f"quorumdog-notify-{tag}", self._not_hooks, is_used=bool(plan.hooks.state_change)
+            f"quorumdog-notify-{tag}", self._is_no_hook, is_used=bool(plan.hooks.state_change)
         )
 
     @property
@@ -88,19 +74,24 @@ class Hooks:
         """Why an escalation or its end would fail; empty when the hook files are in order."""
         plan = self._plan.hooks
         for argv in (plan.escalation, plan.de_escalation):
-            text = self._fault_of(argv) if argv else ""
+            text = self._starter.fault(argv) if argv else ""
             if text:
                 return text
         return ""
 
     def start(self, order: StartHook) -> None:
         """Start a hook; HookExited follows, at once when it cannot be started."""
+        if self._guests and order.kind is HookKind.DE_ESCALATION:
+            self._waiting = order
+            for pid in self._guests:
+                kill_session(pid)
+            return
         plan = self._plan.hooks
         is_up = order.kind is HookKind.ESCALATION
         argv = plan.escalation if is_up else plan.de_escalation
         facts = Facts(order.kind.value, order.epoch, order.bound_ns // MS, order.reason)
         try:
-            pid = self._spawn(argv, facts, self._group)
+            pid = self._starter.start(argv, facts, self._group)
         except OSError as error:
             self._feed(HookExited(order.kind, ok=False, detail=str(error)))
             return
@@ -109,7 +100,7 @@ class Hooks:
 
     def kill(self, ticket: int) -> None:
         """SIGKILL everything that hooks run or left; HooksKilled follows when it is gone."""
-        self._killing = ticket
+        self._killing, self._waiting = ticket, None
         self._kill_now()
         self.look()
 
@@ -117,7 +108,7 @@ class Hooks:
         """Say at the start what would fail later."""
         plan = self._plan.hooks
         for argv in (plan.escalation, plan.de_escalation, plan.state_change):
-            text = self._fault_of(argv) if argv else ""
+            text = self._starter.fault(argv) if argv else ""
             if text:
                 self._log.warning("hook_unusable", why=text)
 
@@ -128,13 +119,20 @@ class Hooks:
 
     def look(self) -> None:
         """Say that everything is killed, if it is; call when a child or the group has changed."""
-        if self._killing is None or self._running:
+        if self._killing is None or self._running or self._guests:
             return
         if self._group.is_empty:
             ticket, self._killing = self._killing, None
             self._feed(HooksKilled(ticket))
         elif not self._group.path:
             self._kill_now()  # orphans have become our children meanwhile
+
+    def run_guest(self, argv: tuple[str, ...], facts: Facts, ended: Callable[[int], None]) -> int:
+        """Pid of something else that must end with the tenure, as hooks must. Raises OSError."""
+        pid = self._starter.start(argv, facts, self._group)
+        self._guests.add(pid)
+        self._reaper.expect(pid, lambda code: self._on_guest_exited(pid, code, ended))
+        return pid
 
     def notify(self, packet: Notify, event: str) -> None:
         """Run the state_change hook, one after the other; the oldest of too many is left out."""
@@ -156,8 +154,17 @@ class Hooks:
 
     # --- inside
 
-    def _not_hooks(self) -> set[int]:
-        return self._spared() | {self._notify_pid}
+    def _is_no_hook(self, pid: int) -> bool:
+        return pid == self._notify_pid or self._is_spared(pid)
+
+    def _on_guest_exited(self, pid: int, code: int, ended: Callable[[int], None]) -> None:
+        self._guests.discard(pid)
+        ended(code)
+        order = self._waiting
+        if order and not self._guests:
+            self._waiting = None
+            self.start(order)
+        self.look()
 
     def _kill_notify(self) -> None:
         # Without a cgroup its leftovers are told from nobody's: the next de-escalation ends them.
@@ -167,7 +174,7 @@ class Hooks:
     def _kill_descendants(self) -> None:
         """Without a cgroup: whatever is ours still. Orphans of the killed become our children."""
         for _ in range(CLOSING_LOOKS_MAX):
-            found = processes.descendants(set())
+            found = processes.descendants(self._is_no_hook)
             if not found:
                 return
             for pid, start in found.items():
@@ -178,13 +185,13 @@ class Hooks:
     def _kill_now(self) -> None:
         # The first process may not have entered the group yet; it is our child, so its number
         # is its own until we have waited for it.
-        for pid in self._running.values():
+        for pid in (*self._running.values(), *self._guests):
             os.kill(pid, signal.SIGKILL)
         self._group.kill()
 
     def _on_exited(self, kind: HookKind, code: int) -> None:
         del self._running[kind]
-        self._feed(HookExited(kind, ok=code == 0, detail=_explain(code)))
+        self._feed(HookExited(kind, ok=code == 0, detail=explain(code)))
         self.look()
 
     def _next_notify(self) -> None:
@@ -204,7 +211,7 @@ class Hooks:
             new_coordinator,
         )
         try:
-            pid = self._spawn(self._plan.hooks.state_change, facts, self._notify_group)
+            pid = self._starter.start(self._plan.hooks.state_change, facts, self._notify_group)
         except OSError as error:
             self._log.warning("hook_failed", hook="state_change", why=str(error))
             self._next_notify()
@@ -224,74 +231,19 @@ class Hooks:
         self._kill_notify()
         self._notify_pid = 0
         if code:
-            self._log.warning("hook_failed", hook="state_change", why=_explain(code))
+            self._log.warning("hook_failed", hook="state_change", why=explain(code))
         self._next_notify()
 
-    def _fault_of(self, argv: tuple[str, ...]) -> str:
-        if self._plan.hooks.user and not self._account:
-            return f"hooks.user: there is no user {self._plan.hooks.user}"
-        owners = {0, os.geteuid()} | ({self._account.uid} if self._account else set())
-        return hook_files.fault(argv, owners)
 
-    def _spawn(self, argv: tuple[str, ...], facts: Facts, group: HookGroup) -> int:
-        fault = self._fault_of(argv)
-        if fault:
-            raise OSError(fault)
-        whose = users.prefix(self._account, keeps_nothing=False) if self._account else []
-        words = ["/bin/sh", "-c", JOIN, "sh", group.join_file, *whose, *argv]
-        stdin, feed = os.pipe2(os.O_CLOEXEC)
-        output, stdout = os.pipe2(os.O_CLOEXEC)
-        try:
-            os.write(feed, self._json(facts))
-            pid = os.posix_spawn(
-                words[0],
-                words,
-                self._environment(facts),
-                file_actions=[_to(stdin, 0), _to(stdout, 1), _to(stdout, 2)],
-                setsid=True,
-                setsigmask=(),
-                setsigdef=processes.OUR_SIGNALS,
-            )
-        except OSError:
-            os.close(output)
-            raise
-        finally:
-            for fd in (stdin, feed, stdout):
-                os.close(fd)
-        scheduling.apply_to_hook(pid, self._plan.scheduling)
-        processes.set_oom_score(pid, 0)
-        self._capture(output, facts.event)
-        return pid
-
-    def _capture(self, fd: int, event: str) -> None:
-        def line(text: str) -> None:
-            self._log.info("hook_output", hook=event, text=text)
-
-        HookOutput(fd, self._loop, line)
-
-    def _environment(self, facts: Facts) -> dict[str, str]:
-        values = {f"QUORUMDOG_{name.upper()}": str(v) for name, v in self._told(facts).items()}
-        return {"PATH": PATH, "LC_ALL": "C.UTF-8", **values}
-
-    def _told(self, facts: Facts) -> dict[str, str | int]:
-        plan = self._plan
-        return {
-            **facts._asdict(),
-            "cluster": plan.cluster,
-            "node": plan.node,
-            "vips": " ".join(f"{vip.address}/{vip.prefix}" for vip in plan.vips),
-            "interfaces": " ".join(vip.interface for vip in plan.vips),
-        }
-
-    def _json(self, facts: Facts) -> bytes:
-        return json.dumps({"schema": 1, **self._told(facts)}).encode() + b"\n"
+def kill_session(pid: int) -> None:
+    """SIGKILL the process group that a started process leads; it must not be waited for yet."""
+    with contextlib.suppress(ProcessLookupError):  # not a leader yet: then it is alone
+        os.killpg(pid, signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
 
 
-def _to(fd: int, target: int) -> tuple[int, int, int]:
-    return (os.POSIX_SPAWN_DUP2, fd, target)
-
-
-def _explain(code: int) -> str:
+def explain(code: int) -> str:
+    """An exit code or signal in words."""
     if code >= 0:
         return f"exit code {code}"
     try:

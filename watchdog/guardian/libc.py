@@ -47,3 +47,14 @@ def mlockall() -> None:
 def become_subreaper() -> None:
     """Have orphans of our descendants become our children instead of init's."""
     _checked(_LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
+
+
+def syscall(number: int, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | None) -> int:
+    """Make a system call that the C library may not know."""
+    words = [ctypes.c_long(word) if isinstance(word, int) else word for word in arguments]
+    return _checked(_LIBC.syscall(number, *words), f"system call {number}")
+
+
+def ioctl(fd: int, request: int, argument: ctypes.c_char_p) -> int:
+    """Control a device with a text, which Python's own copies into a buffer of the wrong kind."""
+    return _checked(_LIBC.ioctl(fd, ctypes.c_ulong(request), argument), "ioctl")

@@ -29,8 +29,11 @@ class Log:
         self._queue: deque[bytes] = deque()
         self._dropped = 0
         self._socket: socket.socket | None = None
-        if stat.S_ISSOCK(os.fstat(fd).st_mode):
+        mode = os.fstat(fd).st_mode
+        if stat.S_ISSOCK(mode):
             self._socket = socket.socket(fileno=os.dup(fd))
+        elif stat.S_ISFIFO(mode):
+            self._fd = _never_waiting(fd)
 
     def info(self, event: str, **fields: str | int) -> None:
         """Something happened."""
@@ -77,6 +80,14 @@ class Log:
         except OSError:
             return True  # nobody reads any more, or the disk is full: the line is lost
         return True
+
+
+def _never_waiting(fd: int) -> int:
+    """The same pipe opened anew: others write to it too, and may fill it after our poll."""
+    try:
+        return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return fd
 
 
 def _line(fields: dict[str, str], *, is_json: bool) -> bytes:

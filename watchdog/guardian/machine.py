@@ -4,23 +4,27 @@ Rule: no decision is made here; every action ends in a fact (docs/election.md, "
 """
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, assert_never
 
 from watchdog.guardian import actions as act
-from watchdog.guardian import locks
+from watchdog.guardian import locks, processes
 from watchdog.guardian.children import Handles, NodeProcess
+from watchdog.guardian.deadline import Deadline
+from watchdog.guardian.helpers import COMMANDS, Given, Helpers
+from watchdog.guardian.hook_start import HookStarter
 from watchdog.guardian.hooks import Hooks
 from watchdog.guardian.log import Log
 from watchdog.guardian.loop import Loop
 from watchdog.guardian.plan import Plan
 from watchdog.guardian.reaper import Reaper
+from watchdog.guardian.restarts import OURS_FOR_GOOD, Restarts
 from watchdog.guardian.saver import Saver
 from watchdog.guardian.supervisor import Supervisor
 from watchdog.guardian.users import Account
 from watchdog.guardian.vip import Vips
 from watchdog.guardian.will import WillSender
-from watchdog.guardian_protocol import PacketError, ToNode, pack, unpack_to_guardian
+from watchdog.guardian_protocol import PacketError, ToNode, Welcome, pack, unpack_to_guardian
 from watchdog.instant import MS
 
 START_FAILED: Final = 127
@@ -29,13 +33,14 @@ PROBES: Final = 2
 
 
 class Means(NamedTuple):
-    """What a node process is started with, and whom the service manager is."""
+    """What a node process and helpers are started with, and whom the service manager is."""
 
     command: tuple[str, ...]
     handles: Handles
     account: Account | None
     saver: Saver
     supervisor: Supervisor
+    helpers: Mapping[str, Sequence[str]] = COMMANDS
 
 
 class Machine:
@@ -52,7 +57,10 @@ class Machine:
         self._reaper = Reaper()
         self._wills = WillSender()
         self._vips = Vips(plan.vips, loop.watch, loop.forget, self._on_claim)
-        self._hooks = Hooks(plan, loop, self._reaper, log, feed, self._own_children, tag)
+        starter = HookStarter(plan, loop, log)
+        self._hooks = Hooks(plan, loop, self._reaper, log, feed, starter, self._is_no_hook, tag)
+        self._restarts = Restarts(plan, loop, self._reaper, log, self._hooks, starter, tag)
+        self._helpers = Helpers(plan.helpers, loop, self._reaper, log, self._restarts, tag)
         self._probes: dict[object, str] = {}
         """Each probe under way -> who answered so far."""
         self._node: NodeProcess | None = None
@@ -60,8 +68,9 @@ class Machine:
 
     @property
     def needs_subreaper(self) -> bool:
-        """Whether orphans of hooks must become our children, for want of cgroups."""
-        return self._plan.policy.has_hooks and not self._hooks.has_cgroup
+        """Whether orphans of hooks or helpers must become our children, for want of cgroups."""
+        needs = self._plan.policy.has_hooks and not self._hooks.has_cgroup
+        return needs or self._helpers.needs_subreaper
 
     def clean(self) -> None:
         """Remove what a predecessor left on; only removing, so no lock is needed (G8)."""
@@ -69,10 +78,16 @@ class Machine:
         if fault:
             self._log.alarm("leftover", vip=fault)
         self._hooks.clean()
+        self._helpers.clean()
 
-    def begin(self, means: Means) -> None:
+    def begin(self, means: Means, deadline: Deadline) -> None:
         """Have the means to start a node process; the deadline may begin."""
         self._means = means
+        plan, key, _ = means.handles
+        scheduling = self._plan.scheduling
+        self._helpers.begin(Given(means.helpers, plan, key, means.account, scheduling))
+        self._restarts.is_settled = lambda: deadline.is_settled
+        self._restarts.epoch = lambda: deadline.last_epoch
         self._loop.watch(means.saver.fd, lambda: means.saver.take_answer(self._feed))
         fault = self._vips.open_links()
         if fault:
@@ -86,12 +101,15 @@ class Machine:
 
     def close(self) -> None:
         """Leave nothing behind."""
+        self._helpers.close()
+        self._restarts.close()
         self._hooks.close()
 
     def abandon(self) -> None:
         """Our own fault: nothing is known any more, so take everything off as far as we can."""
         fault = self._vips.remove()
         self._hooks.clean()
+        self._helpers.clean()
         if self._node:
             self._node.signal(signal.SIGKILL)
         self._log.alarm("abandoned", left=fault or "nothing")
@@ -101,6 +119,8 @@ class Machine:
         match action:
             case act.Tell(packet):
                 self._tell(packet)
+                if isinstance(packet, Welcome):
+                    self._helpers.allow()
             case act.SaveLedger(ledger):
                 self._given.saver.save(ledger)
             case act.AddVips(lifetime_s):
@@ -148,6 +168,7 @@ class Machine:
                 self._given.supervisor.tell("STOPPING=1")
                 if self._node:
                     self._node.signal(signal.SIGTERM)
+                self._helpers.stop()
             case _:
                 assert_never(action)
 
@@ -158,8 +179,13 @@ class Machine:
 
     # --- the node process
 
-    def _own_children(self) -> set[int]:
-        return {self._node.pid} if self._node else set()
+    def _is_no_hook(self, pid: int) -> bool:
+        """Whether a child of ours is to be left alone when everything of hooks must end."""
+        if self._node and pid == self._node.pid:
+            return True
+        if pid in self._restarts.pids or self._helpers.owns(pid):
+            return True
+        return OURS_FOR_GOOD in processes.environment_of(pid)
 
     def _start_node(self) -> None:
         means = self._given

@@ -11,17 +11,19 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from watchdog.guardian import actions as act
 from watchdog.guardian import (
     children,
     clock,
     folders,
+    helpers,
     ledger,
     libc,
     locks,
+    memory,
     plan,
     processes,
     scheduling,
@@ -51,6 +53,13 @@ class StartError(Exception):
         self.code = code
 
 
+class Commands(NamedTuple):
+    """What is started as the node process, and as each helper."""
+
+    node: tuple[str, ...]
+    helpers: Mapping[str, Sequence[str]]
+
+
 class Guardian:
     """One life of the guardian, after its start."""
 
@@ -66,7 +75,7 @@ class Guardian:
     def run(self, deadline: Deadline, means: Means) -> act.Exit:
         """Turn the loop until the deadline says Exit."""
         self._deadline = deadline
-        self.machine.begin(means)
+        self.machine.begin(means, deadline)
         self._inputs.append(act.Started())
         self._pump()
         while not self.machine.exit:
@@ -105,15 +114,19 @@ class Guardian:
             self.machine.reap()
 
 
-def run(plan_fd: int, node_command: Sequence[str] = children.NODE_COMMAND) -> int:
-    """Be the guardian; the exit code. `node_command` is another one only in tests."""
+def run(
+    plan_fd: int,
+    node_command: Sequence[str] = children.NODE_COMMAND,
+    helper_commands: Mapping[str, Sequence[str]] = helpers.COMMANDS,
+) -> int:
+    """Be the guardian; the exit code. The commands are other ones only in tests."""
     if not __debug__:
         sys.stderr.write("quorumdog: assertions are off (-O), but they are safety checks\n")
         return EXIT_REFUSED
     the_plan = plan.read(plan_fd)
     log = Log(sys.stderr.fileno(), is_json=the_plan.log_json, node=the_plan.node)
     try:
-        return _run(the_plan, log, plan_fd, node_command)
+        return _run(the_plan, log, plan_fd, Commands(tuple(node_command), helper_commands))
     except (
         StartError,
         folders.FolderError,
@@ -129,7 +142,7 @@ def _code_of(error: Exception) -> int:
     return EXIT_FAULT if isinstance(error, locks.LockedError) else EXIT_REFUSED
 
 
-def _run(the_plan: plan.Plan, log: Log, plan_fd: int, node_command: Sequence[str]) -> int:
+def _run(the_plan: plan.Plan, log: Log, plan_fd: int, commands: Commands) -> int:
     os.chdir("/")
     os.umask(0o077)
     _keep_descriptors()
@@ -158,11 +171,16 @@ def _run(the_plan: plan.Plan, log: Log, plan_fd: int, node_command: Sequence[str
     if note:
         log.warning("ledger", why=note)
     means = Means(
-        command=tuple(node_command),
-        handles=children.Handles(plan_fd, _key_memory(the_plan.authkey_file), node_lock),
+        command=commands.node,
+        handles=children.Handles(
+            memory.sealed("plan", os.pread(plan_fd, plan.PLAN_SIZE_MAX, 0)),
+            _key_memory(the_plan.authkey_file),
+            node_lock,
+        ),
         account=account,
         saver=Saver(file, the_plan.scheduling),
         supervisor=supervisor.from_environment(),
+        helpers=commands.helpers,
     )
     log.info("guardian_started", pid=os.getpid(), scheduling=the_plan.scheduling)
     code = _turn(guardian, Deadline(the_plan.policy, record, clock.now()), means, log)
@@ -204,15 +222,14 @@ def _turn(guardian: Guardian, deadline: Deadline, means: Means, log: Log) -> int
 
 def _key_memory(path: str) -> int:
     """Memfd with the authkey, which the node process may not open itself."""
-    memory = os.memfd_create("authkey", os.MFD_CLOEXEC)
+    key = b""
     if path:
         try:
             with open(path, "rb") as file:
-                os.write(memory, file.read(KEY_SIZE_MAX))
+                key = file.read(KEY_SIZE_MAX)
         except OSError as error:
             raise StartError(
                 f"cannot read cluster.authkey_file {path}: {error.strerror}; "
                 f"`quorumdog key gen` makes one, and every node needs the same"
             ) from None
-    os.lseek(memory, 0, os.SEEK_SET)
-    return memory
+    return memory.sealed("authkey", key)

@@ -34,6 +34,18 @@ class HookPlan(NamedTuple):
     user: str
 
 
+class RestartPlan(NamedTuple):
+    """The restart action of one check, which only its name asks for."""
+
+    check: str
+    argv: tuple[str, ...]
+    restarts: int
+    within_ns: int
+    timeout_ns: int
+    is_escalated: bool
+    """Counts only while the node is on, and so must what it starts."""
+
+
 class Plan(NamedTuple):
     """Everything the guardian knows; the node process gets the whole document, unread by us."""
 
@@ -49,6 +61,9 @@ class Plan(NamedTuple):
     vips: tuple[Vip, ...]
     hooks: HookPlan
     policy: Policy
+    helpers: tuple[str, ...] = ()
+    """Which helper processes run: lifecheck, web."""
+    restarts: tuple[RestartPlan, ...] = ()
 
 
 def read(fd: int) -> Plan:
@@ -64,6 +79,7 @@ def parse(raw: bytes) -> Plan:
         Vip(v["name"], v["address"], v["prefix"], v["family"], v["interface"]) for v in plan["vips"]
     )
     hooks = _hooks(plan.get("hooks") or {})
+    restarts = _restarts(plan.get("lifecheck") or {})
     return Plan(
         node=plan["node"],
         cluster=plan["cluster"],
@@ -76,7 +92,9 @@ def parse(raw: bytes) -> Plan:
         log_json=bool(plan.get("log_json")),
         vips=vips,
         hooks=hooks,
-        policy=_policy(plan, has_vips=bool(vips), hooks=hooks),
+        policy=_policy(plan, has_vips=bool(vips), hooks=hooks, restarts=restarts),
+        helpers=_helpers(plan),
+        restarts=restarts,
     )
 
 
@@ -89,7 +107,36 @@ def _hooks(table: dict[str, Any]) -> HookPlan:
     )
 
 
-def _policy(plan: dict[str, Any], *, has_vips: bool, hooks: HookPlan) -> Policy:
+def _helpers(plan: dict[str, Any]) -> tuple[str, ...]:
+    parts = {"lifecheck": plan.get("lifecheck"), "web": plan.get("http")}
+    return tuple(name for name, part in parts.items() if part is not None)
+
+
+def _restarts(lifecheck: dict[str, Any]) -> tuple[RestartPlan, ...]:
+    found = []
+    for check in lifecheck.get("checks") or ():
+        action = check["on_fail"]
+        if action["kind"] == "restart":
+            found.append(
+                RestartPlan(
+                    check=check["name"],
+                    argv=tuple(action["argv"]),
+                    restarts=action["restarts"],
+                    within_ns=action["within_ms"] * MS,
+                    timeout_ns=action["timeout_ms"] * MS,
+                    is_escalated=check["when"] == "escalated",
+                )
+            )
+    return tuple(found)
+
+
+def _policy(
+    plan: dict[str, Any],
+    *,
+    has_vips: bool,
+    hooks: HookPlan,
+    restarts: tuple[RestartPlan, ...],
+) -> Policy:
     timing: dict[str, int] = plan["timing_ms"]
     return Policy(
         drop_ns=timing["drop"] * MS,
@@ -99,5 +146,6 @@ def _policy(plan: dict[str, Any], *, has_vips: bool, hooks: HookPlan) -> Policy:
         has_vips=has_vips,
         has_escalation=bool(hooks.escalation),
         has_de_escalation=bool(hooks.de_escalation),
+        has_escalated_restarts=any(restart.is_escalated for restart in restarts),
         is_hook_first=(plan.get("hooks") or {}).get("order") == "hook-first",
     )

@@ -21,13 +21,15 @@ class Policy:
     has_escalation: bool
     has_de_escalation: bool
     is_hook_first: bool = False
+    has_escalated_restarts: bool = False
+    """Whether lifecheck may have something restarted that must end with the tenure."""
     stop_timeout_ns: int = 10 * SECOND
     """How long an orderly stop of the node process may take before it is killed."""
 
     @property
     def has_hooks(self) -> bool:
         """Whether there is a process group that must be empty before OFF is confirmed."""
-        return self.has_escalation or self.has_de_escalation
+        return self.has_escalation or self.has_de_escalation or self.has_escalated_restarts
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,14 @@ that was opened before the start time was compared.
 import contextlib
 import os
 import signal
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 OUR_SIGNALS: Final = (signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """What the guardian treats in its own way; whatever it starts gets the default back."""
+
+
+ENVIRONMENT_MAX: Final = 256 * 1024
 
 
 class Stat(NamedTuple):
@@ -48,25 +52,45 @@ def kill(pid: int, start: int) -> bool:
     return True
 
 
-def descendants(spared: set[int]) -> dict[int, int]:
-    """(pid -> start time) of all our own descendants, without `spared` pids and theirs.
+def children() -> list[int]:
+    """Our own children; zombies and adopted orphans are among them."""
+    mine = os.getpid()
+    return [pid for pid, found in _everybody() if found.parent == mine]
 
-    Only ever our own: what is killed must be what we started, whatever a caller believes.
-    """
-    children: dict[int, list[int]] = {}
-    starts: dict[int, int] = {}
+
+def environment_of(pid: int) -> frozenset[bytes]:
+    """The NAME=VALUE that it was started with, if we may see and it has not overwritten them."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return frozenset(file.read(ENVIRONMENT_MAX).split(b"\0"))
+    except OSError:
+        return frozenset()
+
+
+def _everybody() -> Iterator[tuple[int, Stat]]:
     for name in os.listdir("/proc"):
         found = stat_of(int(name)) if name.isdigit() else None
         if found:
-            children.setdefault(found.parent, []).append(int(name))
-            starts[int(name)] = found.start
+            yield int(name), found
+
+
+def descendants(is_spared: Callable[[int], bool]) -> dict[int, int]:
+    """(pid -> start time) of all our own descendants, without spared children and theirs.
+
+    Only ever our own: what is killed must be what we started, whatever a caller believes.
+    """
+    families: dict[int, list[int]] = {}
+    starts: dict[int, int] = {}
+    for pid, found in _everybody():
+        families.setdefault(found.parent, []).append(pid)
+        starts[pid] = found.start
     result: dict[int, int] = {}
-    waiting = [os.getpid()]
+    waiting = [child for child in families.get(os.getpid(), []) if not is_spared(child)]
     while waiting:
-        for child in children.get(waiting.pop(), []):
-            if child not in spared and child not in result:
-                result[child] = starts[child]
-                waiting.append(child)
+        pid = waiting.pop()
+        if pid not in result:
+            result[pid] = starts[pid]
+            waiting += families.get(pid, [])
     return result
 
 

@@ -71,9 +71,11 @@ def setpriv() -> str:
     return next((path for path in SETPRIV if os.access(path, os.X_OK)), "")
 
 
-def prefix(account: Account, *, keeps_nothing: bool) -> list[str]:
+def prefix(account: Account, *, keeps_nothing: bool, dies_with_us: bool = False) -> list[str]:
     """Words before an argv that make it run as that user."""
     words = [setpriv(), f"--reuid={account.uid}", f"--regid={account.gid}", "--init-groups"]
     if keeps_nothing:
         words += ["--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"]
+    if dies_with_us:
+        words.append("--pdeathsig=KILL")
     return [*words, "--"]

@@ -325,6 +325,37 @@ def test_an_escalation_hook_that_hangs_is_killed_and_reported_while_on() -> None
     assert told(rig.feed(act.HookExited(act.HookKind.ESCALATION, False, "killed"))) == []
 
 
+def test_it_is_settled_between_the_hooks_success_and_the_going_off() -> None:
+    """Only then may something be started that has to end with the tenure."""
+    rig = Rig().start()
+    rig.silent = {act.StartHook}
+    rig.on()
+    assert not rig.deadline.is_settled
+    rig.feed(act.HookExited(act.HookKind.ESCALATION, True, "exit code 0"))
+    assert rig.deadline.is_settled
+    rig.deescalate()
+    assert not rig.deadline.is_settled
+    rig.feed(act.HookExited(act.HookKind.DE_ESCALATION, True, "exit code 0"))
+    assert rig.deadline.phase is Phase.OFF
+    rig.on(epoch=6)
+    assert not rig.deadline.is_settled, "the success of an earlier tenure counts for nothing"
+    rig.feed(act.HookExited(act.HookKind.ESCALATION, False, "exit code 1"))
+    assert not rig.deadline.is_settled
+
+
+def test_what_was_restarted_must_be_gone_before_off_although_there_is_no_hook() -> None:
+    """G5 covers whatever ends with the tenure, hooks or not."""
+    rig = Rig(policy(**VIP_ONLY, has_escalated_restarts=True)).start()
+    rig.on()
+    assert rig.deadline.is_settled
+    rig.silent = {act.KillHooks}
+    got = rig.deescalate()
+    assert names(got) == ["RemoveVips", "KillHooks"]
+    assert rig.deadline.phase is Phase.GOING_OFF
+    ticket = only(act.KillHooks, got)[0].ticket
+    assert told(rig.feed(act.HooksKilled(ticket))) == [Off(2)]
+
+
 def test_a_witness_needs_no_means_at_all() -> None:
     """Neither VIP nor hook: off is confirmed by itself."""
     rig = Rig(policy(**BARE)).start()

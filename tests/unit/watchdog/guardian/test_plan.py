@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from watchdog.guardian.plan import Vip, parse
+from watchdog.guardian.plan import RestartPlan, Vip, parse
 from watchdog.instant import MS, SECOND
 
 PLAN: dict[str, Any] = {
@@ -53,6 +53,45 @@ def test_a_witness_has_neither_vips_nor_hooks() -> None:
     plan = parse(json.dumps(PLAN | {"vips": [], "hooks": None}).encode())
     assert not plan.policy.has_vips
     assert not plan.policy.has_hooks
+
+
+CHECKS: list[dict[str, Any]] = [
+    {
+        "name": name,
+        "when": when,
+        "on_fail": {
+            "kind": kind,
+            "argv": ["/etc/restart", name],
+            "restarts": 3,
+            "within_ms": 600_000,
+            "timeout_ms": 30_000,
+        },
+        "probes": [],
+    }
+    for name, when, kind in (("a", "always", "restart"), ("b", "escalated", "release"))
+]
+
+
+def test_restart_actions_and_helpers_are_picked_out_of_the_checks() -> None:
+    """The guardian runs what stands here, never what a packet says."""
+    plan = parse(json.dumps(PLAN | {"lifecheck": {"checks": CHECKS}, "http": None}).encode())
+    assert plan.helpers == ("lifecheck",)
+    assert plan.restarts == (
+        RestartPlan("a", ("/etc/restart", "a"), 3, 600 * SECOND, 30 * SECOND, False),
+    )
+    assert not plan.policy.has_escalated_restarts
+    both = parse(json.dumps(PLAN | {"lifecheck": None, "http": {"port": 1}}).encode())
+    assert both.helpers == ("web",)
+    assert parse(json.dumps(PLAN).encode()).helpers == ()
+
+
+def test_an_escalated_restart_makes_a_group_that_must_be_empty() -> None:
+    """Also when no hook is configured: what it starts must end with the tenure."""
+    check = CHECKS[0] | {"when": "escalated"}
+    raw = json.dumps(PLAN | {"hooks": None, "lifecheck": {"checks": [check]}}).encode()
+    plan = parse(raw)
+    assert plan.restarts[0].is_escalated
+    assert plan.policy.has_hooks
 
 
 def test_a_plan_of_another_schema_is_our_own_fault() -> None:

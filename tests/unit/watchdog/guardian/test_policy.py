@@ -28,3 +28,5 @@ def test_hooks_are_there_when_either_is() -> None:
     for up, down in ((False, False), (True, False), (False, True), (True, True)):
         policy = Policy(1, 1, 1, SECOND, False, has_escalation=up, has_de_escalation=down)
         assert policy.has_hooks == (up or down)
+    policy = Policy(1, 1, 1, SECOND, False, False, False, has_escalated_restarts=True)
+    assert policy.has_hooks
