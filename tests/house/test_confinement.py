@@ -15,6 +15,7 @@ from tests.house.sources import within as below
 CLOCK_READERS = {
     "watchdog/shell/clock.py": "the node's only clock",
     "watchdog/guardian/clock.py": "the guardian's only clock",
+    "watchdog/web/clock.py": "the health port's only clock",
     "watchdog/shell/identity.py": "dates of a certificate, no decision",
     "watchdog/shell/refusals.py": "when a stranger was last refused: shown, never decided on",
 }
@@ -23,13 +24,15 @@ CLOCK_ROOMS = (
     "watchdog.wire",
     "watchdog.shell",
     "watchdog.guardian",
+    "watchdog.web",
     "ipc.server",
 )
 NOT_A_READING = ("fromtimestamp", "strftime", "gmtime", "timedelta", "datetime")
 
 SPAWNERS = {
-    "watchdog/guardian/hooks.py": "hooks",
-    "watchdog/guardian/children.py": "the node process",
+    "watchdog/guardian/hook_start.py": "hooks and restart actions",
+    "watchdog/guardian/children.py": "the node process and the helpers",
+    "watchdog/guardian/privileged.py": "becomes lifecheck",
     "watchdog/cli/run.py": "execs the guardian",
     "watchdog/cli/hook.py": "`hook test`",
     "watchdog/cli/demo/": "the demo's nodes and namespaces",
@@ -73,6 +76,7 @@ CATCHERS = {
     "watchdog/shell/__main__.py": "the daemon's edge",
     "watchdog/guardian/main.py": "the daemon's edge",
     "watchdog/guardian/__main__.py": "the daemon's edge",
+    "watchdog/web/__main__.py": "the health port's edge",
     "lifecheck/__main__.py": "the process's edge",
     "watchdog/cli/demo/": "cleans up after anything, then raises again",
 }
