@@ -172,22 +172,28 @@ class LifecheckDesk:
         source.timer = loop.call_later(valid_ms / 1000, self._end, source, why)
 
     def inform(self, client: Client, inform: Inform) -> Reply:
-        """A verdict said in passing; it stands until the opposite is said."""
+        """A single verdict: a registered client's own, or one in passing, which stands."""
         if inform.node not in self._names:
             return self._no_node(inform.node)
         if self._inbox.is_crowded:
             return in_transition("too many verdicts at once, try again")
         reason = inform.message or f"said to be {inform.verdict} by uid {client.uid}"
+        source = None if client.channel is None else self._sources.get(client.channel.id)
+        source_id = INFORM if source is None else source.id
         self._log.info(
             "inform_received",
             subject=inform.node,
             verdict=inform.verdict,
             reason=reason,
+            source=source_id,
             uid=client.uid,
         )
+        verdict = Verdict(inform.verdict)
+        self._inbox.put_local(LifecheckReported(inform.node, verdict, reason, source_id))
         self.was_started = True
-        event = LifecheckReported(inform.node, Verdict(inform.verdict), reason, INFORM)
-        self._inbox.put_local(event)
+        if source is not None:
+            source.said[inform.node] = inform.verdict
+            source.is_current = True
         return ok({"MESSAGE": f"{inform.node} is taken to be {inform.verdict}"})
 
     def _no_node(self, name: str) -> Reply:
@@ -248,7 +254,7 @@ class LifecheckDesk:
         builtin = self._builtin
         own: tuple[str | None, str] = (None, "")
         if builtin is not None and builtin.is_current:
-            own = builtin.said[self._plan.node], builtin.reason
+            own = builtin.said.get(self._plan.node), builtin.reason
         return Health(
             details=self.details,
             is_running=builtin is not None,
