@@ -32,6 +32,15 @@ for group in "$@"; do
         need arping iputils-arping
         need unshare util-linux
         need systemd-analyze systemd
+        need ping iputils-ping
+        # What lifecheck, the control socket and the health port are tried against.
+        need /usr/sbin/wd_cli pgpool2
+        need /usr/sbin/nginx nginx-light
+        need redis-server redis-server
+        need haproxy haproxy
+        need promtool prometheus
+        set -- /usr/lib/postgresql/*/bin/postgres
+        [ -x "$1" ] || missing="$missing postgresql"
         ;;
     *)
         echo "prerequisites.sh: unknown group: $group" >&2

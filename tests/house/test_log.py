@@ -14,7 +14,13 @@ from tests.support import REPOSITORY
 from watchdog.core.states import Trigger
 from watchdog.shell.refusals import Refusal
 
-ROOMS: Final = ("watchdog/core/", "watchdog/shell/", "watchdog/guardian/")
+ROOMS: Final = (
+    "watchdog/core/",
+    "watchdog/shell/",
+    "watchdog/guardian/",
+    "watchdog/web/",
+    "lifecheck/",
+)
 LOGGERS: Final = re.compile(r"((self\.)?(_?log\.)?(info|warning|error|alarm)|say|self\._warn_if)$")
 OUTBOX: Final = re.compile(r"([a-z_.]*\.)?out\.(note|alarm)$")
 ACTIONS: Final = re.compile(r"(act\.)?(Log|Alarm)$")
@@ -24,6 +30,8 @@ PASS_ON: Final = {
     "watchdog/guardian/machine.py": "performs the deadline's Log and Alarm",
     "watchdog/shell/perform.py": "performs the core's Note and StateChanged",
     "watchdog/shell/log.py": "is the log",
+    "watchdog/web/log.py": "is the log",
+    "lifecheck/log.py": "is the log",
 }
 
 

@@ -23,6 +23,7 @@ from watchdog.cli.status import exit_code
 PORT: Final = 9000
 STATUS_S: Final = 1.0
 STOP_S: Final = 8.0
+PIDFILE: Final = "service.pid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +40,18 @@ class Layout:
     cluster: str = ""
     """More lines of [cluster], as TOML."""
     tables: str = ""
-    """More tables, as TOML."""
+    """More tables, as TOML; `{home}` stands for the node's folder."""
+    has_service: bool = False
+    """Watch the service of each node (`services`)."""
 
-    def text(self, key: Path, data_dir: Path, run_dir: Path) -> str:
-        """The configuration file of one node."""
+    def text(self, key: Path, home: Path) -> str:
+        """The configuration file of the node that lives in `home`."""
         lines = [
             "[cluster]",
             'name = "demo"',
             f"authkey_file = {json.dumps(str(key))}",
-            f"data_dir = {json.dumps(str(data_dir))}",
-            f"run_dir = {json.dumps(str(run_dir))}",
+            f"data_dir = {json.dumps(str(home / 'data'))}",
+            f"run_dir = {json.dumps(str(home / 'run'))}",
             f'timing = "{self.timing}"',
             f'scheduling = "{self.scheduling}"',
             f"port = {self.port}",
@@ -60,7 +63,9 @@ class Layout:
             lines.append(f'{name} = {{ address = "{address}"{more} }}')
         for number, vip in enumerate(self.vips):
             lines += [f"[vip.v{number}]", f'address = "{vip}"', f'interface = "{INTERFACE}"']
-        return "\n".join([*lines, self.tables, ""])
+        if self.has_service:
+            lines += ["[check.service]", f"pidfile = {json.dumps(str(home / PIDFILE))}"]
+        return "\n".join([*lines, self.tables.replace("{home}", str(home)), ""])
 
 
 class Cluster:
@@ -82,13 +87,15 @@ class Cluster:
         for name in self.names:
             home = self.folder / name
             home.mkdir(mode=0o755)
-            self.config(name).write_text(
-                self.layout.text(key, home / "data", home / "run"), encoding="utf-8"
-            )
+            self.config(name).write_text(self.layout.text(key, home), encoding="utf-8")
 
     def config(self, name: str) -> Path:
         """The configuration file of a node."""
         return self.folder / name / "quorumdog.conf"
+
+    def pidfile(self, name: str) -> Path:
+        """Where the watched service of a node says its number."""
+        return self.folder / name / PIDFILE
 
     def log(self, name: str) -> Path:
         """What a node printed."""

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from watchdog.cli.demo.interrupt import Interrupt
 from watchdog.cli.demo.journal import Journal
 from watchdog.cli.demo.lab import LabError, run
 from watchdog.cli.demo.namespaces import end
+from watchdog.cli.demo.services import Services
 from watchdog.cli.demo.story import Scene
 
 TOOLS: Final = {"unshare": "util-linux", "ip": "iproute2", "nft": "nftables"}
@@ -80,8 +82,10 @@ def scene(
         addresses,
         scheduling=scheduling,
         tables=f'[hooks]\nescalation = "{hook}"\nde_escalation = "{hook}"',
+        has_service=True,
     )
     cluster = Cluster(folder, layout, None, interrupt)
+    services = Services(cluster, ())
 
     def change(verb: str, name: str) -> None:
         run(["nft", verb, "element", "inet", "quorumdog", "cut", f"{{ {addresses[name]} }}"])
@@ -97,9 +101,11 @@ def scene(
         journal.write("left_out", text=f"the cut was left out: {why or 'not asked for'}")
     cut = (lambda name: change("add", name)) if enclosed else None
     try:
-        yield Scene(cluster, journal, cut, lambda name: change("delete", name), plant, say)
+        heal = partial(change, "delete")
+        yield Scene(cluster, journal, cut, heal, plant, say, services)
     finally:
         end(cluster, journal)
+        services.end()
 
 
 def _write_hook(folder: Path, journal: Path) -> Path:

@@ -12,6 +12,7 @@ from watchdog.cli.demo.interrupt import Interrupt
 from watchdog.cli.demo.journal import Journal
 from watchdog.cli.demo.lab import VIP, VIP6, Lab, LabError
 from watchdog.cli.demo.outside import Spec
+from watchdog.cli.demo.services import Services
 from watchdog.cli.demo.story import Scene
 
 ASK_MS: Final = 5
@@ -57,10 +58,12 @@ def laboratory(prefix: str, names: tuple[str, ...]) -> Iterator[Lab]:
 
 
 @contextmanager
-def observed(lab: Lab, journal: Path, vips: tuple[str, ...]) -> Iterator[None]:
-    """Watch the laboratory from outside, into the journal."""
+def observed(
+    lab: Lab, journal: Path, vips: tuple[str, ...], *, serves: bool = True
+) -> Iterator[None]:
+    """Watch the laboratory from outside, into the journal; `serves`: and answer on the VIP."""
     nodes = {place.nsid: (place.name, place.namespace) for place in lab.places.values()}
-    observing = Observing(Spec(str(journal), lab.network, nodes, vips, ASK_MS))
+    observing = Observing(Spec(str(journal), lab.network, nodes, vips, ASK_MS, serves))
     try:
         yield
     finally:
@@ -84,19 +87,22 @@ def scene(
             {name: place.address for name, place in lab.places.items()},
             vips=(f"{VIP}/24", f"{VIP6}/64"),
             scheduling=scheduling,
+            has_service=True,
         )
         cluster = Cluster(folder, layout, lab, interrupt)
+        services = Services(cluster, (VIP,))
 
         def plant(name: str, up: bool) -> None:
             change = lab.add_address if up else lab.remove_address
             change(name, f"{VIP}/24")
 
-        with observed(lab, journal.path, addresses):
+        with observed(lab, journal.path, addresses, serves=False):
             journal.write("start", mode="namespaces", vips=list(addresses), nodes=list(names))
             try:
-                yield Scene(cluster, journal, lab.cut, lab.heal, plant, say)
+                yield Scene(cluster, journal, lab.cut, lab.heal, plant, say, services)
             finally:
                 end(cluster, journal)
+                services.end()
 
 
 def end(cluster: Cluster, journal: Journal) -> None:

@@ -38,19 +38,28 @@ class Spec:
     nodes: dict[int, tuple[str, str]]
     vips: tuple[str, ...]
     every_ms: int
+    serves: bool = True
+    """Answer on the VIP from here; False when the nodes have a service of their own."""
 
     def to_json(self) -> str:
         """As it is passed to the process."""
         return json.dumps(
-            [self.journal, self.network, list(self.nodes.items()), self.vips, self.every_ms]
+            [
+                self.journal,
+                self.network,
+                list(self.nodes.items()),
+                self.vips,
+                self.every_ms,
+                self.serves,
+            ]
         )
 
     @classmethod
     def from_json(cls, text: str) -> "Spec":
         """The counterpart of `to_json`."""
-        journal, network, nodes, vips, every_ms = json.loads(text)
+        journal, network, nodes, vips, every_ms, serves = json.loads(text)
         named = {int(nsid): (str(name), str(space)) for nsid, (name, space) in nodes}
-        return cls(journal, network, named, tuple(vips), every_ms)
+        return cls(journal, network, named, tuple(vips), every_ms, serves)
 
 
 def inside(namespace: str, make: Callable[[], _Made]) -> _Made:
@@ -86,7 +95,7 @@ class Outside:
         self._services = [self._service(name, space) for name, space in spec.nodes.values()]
 
     def _service(self, name: str, space: str) -> Service | None:
-        if not self._spec.vips:
+        if not self._spec.vips or not self._spec.serves:
             return None
         return inside(space, lambda: Service(self._spec.vips[0], name))
 

@@ -15,6 +15,7 @@ from watchdog.cli.demo.cluster import Cluster
 from watchdog.cli.demo.journal import Journal, now_ns
 from watchdog.cli.demo.lab import LabError, run
 from watchdog.cli.demo.processes import Running
+from watchdog.cli.demo.services import Services
 
 CALM_S: Final = 0.7
 CUT_S: Final = 1.0
@@ -33,11 +34,13 @@ class Scene:
     heal: Callable[[str], None]
     plant: Callable[[str, bool], None]
     say: Callable[[str], None]
+    services: Services
 
 
 def begin(scene: Scene) -> str:
     """Start all nodes and wait for the first coordinator."""
-    scene.say("starting three nodes")
+    scene.say("starting three nodes, and a service on each that they watch")
+    scene.services.start_all()
     scene.cluster.start_all()
     coordinator = scene.cluster.wait_healthy()
     scene.say(f"{coordinator} was elected")
@@ -47,11 +50,22 @@ def begin(scene: Scene) -> str:
 
 def play(scene: Scene, coordinator: str) -> None:
     """Do all faults, starting with this coordinator."""
+    coordinator = kill_service(scene, coordinator)
     coordinator = kill_node_process(scene, coordinator)
     if scene.cut is not None:
         coordinator = cut_off(scene, coordinator)
     following = switch_over(scene, coordinator, None, "planned switchover")
     switch_over(scene, following, coordinator, "planned switchover, back")
+
+
+def kill_service(scene: Scene, coordinator: str) -> str:
+    """SIGKILL what the coordinator is there for: its lifecheck sees it, and the VIP moves."""
+    _mark(scene, f"{coordinator}: the watched service killed (SIGKILL)")
+    scene.services.kill(coordinator)
+    following = scene.cluster.wait_coordinator(other_than=coordinator)
+    scene.services.start(coordinator)
+    _get_well(scene)
+    return following
 
 
 def kill_node_process(scene: Scene, coordinator: str) -> str:

@@ -16,6 +16,10 @@ LAYOUTS = {
     "with a witness": Layout(ADDRESSES, nodes={"gamma": 'role = "witness"'}),
     "with hooks": Layout(ADDRESSES, tables='[hooks]\nescalation = "/bin/true"'),
     "with more of the cluster": Layout(ADDRESSES, cluster='failback = "auto"', port=9100),
+    "with a service": Layout(ADDRESSES, has_service=True),
+    "with files of the node's own": Layout(
+        ADDRESSES, tables='[check.x]\npidfile = "{home}/x.pid"\n'
+    ),
 }
 
 
@@ -26,7 +30,7 @@ def test_the_written_configuration_is_valid(name: str, tmp_path: Path) -> None:
     key.write_bytes(bytes(range(100, 132)))
     key.chmod(0o600)
     file = tmp_path / "quorumdog.conf"
-    text = LAYOUTS[name].text(key, tmp_path / "data", tmp_path / "run")
+    text = LAYOUTS[name].text(key, tmp_path)
     file.write_text(text, encoding="utf-8")
     found = examine(str(file))
     assert not found.faults, [str(fault) for fault in found.faults]
