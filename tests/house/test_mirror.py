@@ -28,6 +28,8 @@ ELSEWHERE = {
     "watchdog/shell/__main__.py": "inherits descriptors, ends its process: tests/system",
     "watchdog/shell/clock.py": "reads the clock",
     "watchdog/shell/sink.py": "only names and types",
+    "watchdog/web/__main__.py": "inherits a descriptor, ends its process: tests/system/test_http.py",
+    "watchdog/web/clock.py": "reads the clock",
     "watchdog/cli/demo/__init__.py": "runs everything below: tests/system/test_demo.py",
     "watchdog/cli/demo/client.py": "asks a real VIP: tests/system",
     "watchdog/cli/demo/lab.py": "makes namespaces: tests/system/test_cluster.py",

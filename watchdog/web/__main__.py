@@ -1,0 +1,69 @@
+"""`python -I -m watchdog.web`: the health port, started by the guardian and by nobody else.
+
+It gets the plan as a descriptor and nothing else.  Exit codes: 0 ended by SIGTERM, 2 cannot run
+as configured, 1 a fault of ours; each with a log line.
+"""
+
+import argparse
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+import traceback
+from typing import Final, NoReturn
+
+from watchdog.web import plan as plans
+from watchdog.web.log import Log
+from watchdog.web.run import START_FAULTS, run
+
+PLAN_SIZE_MAX: Final = 1 << 20
+TRACEBACK_SIZE_MAX: Final = 1900
+EXIT_FAULT: Final = 1
+EXIT_REFUSED: Final = 2
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def main() -> int:
+    """Run the health port; its exit code."""
+    parser = argparse.ArgumentParser(prog="watchdog.web", description=__doc__)
+    parser.add_argument("--plan-fd", type=int, required=True)
+    options = parser.parse_args()
+    die_with_the_guardian()
+    # The offset of an inherited memory file is shared with other processes, so it is not used.
+    plan = plans.parse(os.pread(options.plan_fd, PLAN_SIZE_MAX, 0))
+    os.close(options.plan_fd)
+    return serve(plan, Log(plan.node, as_json=plan.log_json))
+
+
+def serve(plan: plans.WebPlan, log: Log) -> int:
+    """Run it; what it raises becomes a log line, because nobody else would say it."""
+    try:
+        asyncio.run(run(plan, log))
+        return 0
+    except START_FAULTS as fault:
+        event, why, code = "web_cannot_start", str(fault), EXIT_REFUSED
+    except Exception as error:  # noqa: BLE001 the edge: a crash is said, and ends the process
+        why = "".join(traceback.format_exception(error))[-TRACEBACK_SIZE_MAX:]
+        event, code = "web_crashed", EXIT_FAULT
+    log.error(event, why=why)
+    return code
+
+
+def die_with_the_guardian() -> None:
+    """Ask the kernel to kill us when the guardian dies: nobody else would end us."""
+    guardian = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != guardian:
+        refuse("the guardian died while this process started")
+
+
+def refuse(why: str) -> NoReturn:
+    """Say why this cannot run, and end."""
+    raise SystemExit(f"watchdog.web: {why}")
+
+
+if __name__ == "__main__":
+    logging.raiseExceptions = False  # a log that cannot be written ends nothing
+    # Without the interpreter's own clean-up: nothing here needs any.
+    os._exit(main())
