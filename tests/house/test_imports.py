@@ -107,6 +107,8 @@ PURE = (
     "lifecheck.statement",
     "ipc.framing",
     "ipc.messages",
+    "ipc.places",
+    "ipc.requests",
     "watchdog.cli.demo.timeline",
 )
 IMPURE = (

@@ -1,4 +1,4 @@
-"""The client's own errors; talking to a real server is tests/shell/test_ipc.py."""
+"""The client's own errors; talking to a real server is tests/shell/test_ipc_client.py."""
 
 from pathlib import Path
 

@@ -75,6 +75,11 @@ def test_longest_request_passes() -> None:
         b'{"a":' * 10_000,
         b'{"a":' + b"9" * 60_000 + b"}",
         b"{}\0\0",
+        b'{"a":NaN}',
+        b'{"a":-Infinity}',
+        b'{"a":1e999}',
+        b'{"a":"\\ud800"}',
+        b'{"\\uDFFF":1}',
         json.dumps({str(i): i for i in range(65)}).encode(),
     ],
 )
@@ -87,3 +92,38 @@ def test_body_that_is_no_small_object_is_refused(data: bytes) -> None:
 def test_body_may_end_in_a_nul_and_hold_raw_control_characters() -> None:
     """Old clients send a trailing NUL and do not escape newlines."""
     assert parse_body(b'{"a":"x\ny"}\0') == {"a": "x\ny"}
+
+
+def test_key_that_is_given_twice_counts_once_and_first() -> None:
+    """As in pgpool's lookup; two readers must not see two values."""
+    assert parse_body(b'{"a":1,"a":2,"b":{"c":3,"c":4}}') == {"a": 1, "b": {"c": 3}}
+
+
+def test_whole_surrogate_pair_is_a_character() -> None:
+    """Only a half is refused."""
+    assert parse_body(b'{"a":"\\ud83d\\ude00"}') == {"a": "\N{GRINNING FACE}"}
+
+
+def test_text_that_is_none_leaves_as_an_escape() -> None:
+    """A file name with odd bytes in a reason must not end the daemon."""
+    assert pack_reply("7", {"a": "\udcff"})[5:] == b'{"a":"\\udcff"}\0'
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("023vq"), st.binary(max_size=40)), max_size=6),
+    st.integers(1, 30),
+)
+def test_frames_on_one_stream_come_out_one_by_one(
+    frames: list[tuple[str, bytes]], size: int
+) -> None:
+    """A registered client sends many on one connection, and a piece may hold several."""
+    stream = b"".join(HEADER.pack(k.encode(), len(data)) + data for k, data in frames)
+    reader = FrameReader()
+    found = []
+    for start in range(0, len(stream), size):
+        frame = reader.feed(stream[start : start + size])
+        while frame is not None:
+            found.append(frame)
+            frame = reader.feed()
+    assert found == [Frame(*frame) for frame in frames]
+    assert not reader.has_begun
