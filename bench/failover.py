@@ -22,7 +22,12 @@ CALM_S: Final = 1.1
 """Before each fault; longer than a stand-down, so that the next taker is free."""
 WAIT_S: Final = 60.0
 NS_PER_MS: Final = 1_000_000
-SIMULATED_MS: Final = {"switchover": 17, "graceful stop": 17, "node killed": 38}
+SIMULATED_MS: Final = {
+    "service killed": 23,
+    "switchover": 17,
+    "graceful stop": 17,
+    "node killed": 38,
+}
 """Median of the protocol alone, in the simulator, on a network of 1 ms; none of our processes."""
 Fault = Callable[[SystemCluster, str], None]
 
@@ -51,6 +56,14 @@ def kill(cluster: SystemCluster, coordinator: str) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
+def kill_service(cluster: SystemCluster, coordinator: str) -> None:
+    """SIGKILL the watched service; the node is well, and hands over."""
+    cluster.mark("service killed")
+    cluster.services.kill(coordinator)
+    cluster.wait_coordinator(other_than=coordinator)
+    cluster.services.start(coordinator)
+
+
 def silent_cut(cluster: SystemCluster, coordinator: str) -> None:
     """Drop all frames from and to the coordinator; the others learn it from silence alone."""
     cluster.mark("silent cut")
@@ -60,6 +73,7 @@ def silent_cut(cluster: SystemCluster, coordinator: str) -> None:
 
 
 FAULTS: Final[dict[str, Fault]] = {
+    "service killed": kill_service,
     "switchover": switchover,
     "graceful stop": graceful_stop,
     "node killed": kill,

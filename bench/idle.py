@@ -1,4 +1,4 @@
-"""What a quiet node costs: memory and CPU time of its two processes, and an operator's `status`.
+"""What a quiet node costs: memory and CPU time of its processes, and an operator's `status`.
 
 Memory is USS (pages that nobody else maps: what ending the process would give back) and PSS.
 CPU time is that of the scheduler in nanoseconds, of all threads; wake-ups are what causes it.
@@ -49,10 +49,15 @@ def measure(seconds: float) -> dict[str, Any]:
 
 def _watch(cluster: SystemCluster, coordinator: str, seconds: float) -> Costs:
     standby = next(name for name in cluster.names if name != coordinator)
+    processes = {
+        "guardian": cluster.guardian_pid,
+        "node": cluster.node_pid,
+        "lifecheck": cluster.lifecheck_pid,
+    }
     pids = {
         f"{role} {process}": find(name)
         for role, name in (("coordinator", coordinator), ("standby", standby))
-        for process, find in (("guardian", cluster.guardian_pid), ("node", cluster.node_pid))
+        for process, find in processes.items()
     }
     before = {what: spent(pid) for what, pid in pids.items()}
     started = time.monotonic()
@@ -113,6 +118,6 @@ def _children_s() -> float:
 
 
 def per_node(idle: Mapping[str, Mapping[str, float]], role: str) -> float:
-    """CPU seconds per minute of both processes of a node."""
+    """CPU seconds per minute of all processes of a node."""
     spending = (cost["cpu_s_per_minute"] for what, cost in idle.items() if what.startswith(role))
     return round(sum(spending), 3)

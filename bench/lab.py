@@ -1,7 +1,8 @@
 """The cluster that is measured: real daemons in namespaces, and one observing process outside.
 
 As in the system tests, but the client asks more often than the 5 ms of the demo: no outage is
-measured finer than that.  Everything is gone at the end.
+measured finer than that.  The service that answers is a process that its node watches.
+Everything is gone at the end.
 """
 
 import os
@@ -32,16 +33,20 @@ def running(profile: str, ask_every_ms: int) -> Iterator[SystemCluster]:
     try:
         with laboratory(f"qb{os.getpid()}", NODES) as lab:
             addresses = {name: place.address for name, place in lab.places.items()}
-            layout = Layout(addresses, VIPS, scheduling=best_scheduling(), timing=profile)
+            layout = Layout(
+                addresses, VIPS, scheduling=best_scheduling(), timing=profile, has_service=True
+            )
             made = SystemCluster(
                 Cluster(folder, layout, lab, interrupt), lab, Journal(folder / "observations")
             )
             observing = Observing(_spec(made, ask_every_ms))
             try:
+                made.services.start_all()
                 made.cluster.start_all()
                 yield made
             finally:
                 made.cluster.stop_all()
+                made.services.end()
                 observing.close()
                 made.journal.close()
     finally:
@@ -54,4 +59,4 @@ def _spec(made: SystemCluster, ask_every_ms: int) -> Spec:
     vips = tuple(vip.partition("/")[0] for vip in VIPS)
     made.journal.write("start", mode="bench", vips=list(vips), nodes=list(made.names))
     nodes = {place.nsid: (place.name, place.namespace) for place in places}
-    return Spec(str(made.journal.path), made.lab.network, nodes, vips, ask_every_ms)
+    return Spec(str(made.journal.path), made.lab.network, nodes, vips, ask_every_ms, serves=False)

@@ -22,6 +22,7 @@ from watchdog.cli.demo.journal import Journal, read
 from watchdog.cli.demo.lab import VIP, VIP6, Lab
 from watchdog.cli.demo.namespaces import laboratory, observed
 from watchdog.cli.demo.processes import Running
+from watchdog.cli.demo.services import Services
 from watchdog.cli.privileges import best_scheduling
 
 NAMES: Final = ("alpha", "beta", "gamma", "delta", "epsilon")
@@ -38,6 +39,7 @@ class SystemCluster:
         self.lab = lab
         self.journal = journal
         self.names = cluster.names
+        self.services = Services(cluster, (VIP,) if cluster.layout.vips else ())
 
     # --- processes
 
@@ -107,6 +109,18 @@ class SystemCluster:
         assert body is not None, f"{name} does not answer: {self.log(name)}"
         return body
 
+    def lifecheck_pid(self, name: str) -> int:
+        """The lifecheck process of a node."""
+        return self.helper_pid(name, b"lifecheck")
+
+    def helper_pid(self, name: str, module: bytes) -> int:
+        """The process of a node that runs a module."""
+        for pid in self.cluster.running[name].family():
+            with suppress(OSError):
+                if module in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                    return pid
+        raise AssertionError(f"{name} has no process {module.decode()}: {self.log(name)}")
+
     def log(self, name: str) -> str:
         """Everything a node printed."""
         return self.cluster.log(name).read_text(encoding="utf-8", errors="replace")
@@ -168,11 +182,14 @@ def run_cluster(
     cluster: str = "",
     tables: str = "",
     watched: tuple[str, ...] = (),
+    has_service: bool = False,
 ) -> Iterator[SystemCluster]:
     """Run `count` nodes in namespaces of their own, observed; nothing is left afterwards.
 
     `watched` are addresses that hooks hold, so that no [vip] table has them. `nodes`, `cluster`
-    and `tables` are more lines of the configuration, as in `Layout`.
+    and `tables` are more lines of the configuration, as in `Layout`; `{home}` in them stands for
+    the node's folder. `has_service`: each node watches a process of its own that answers on the
+    VIP (`services`), instead of the observer's.
     """
     folder = Path(tempfile.mkdtemp(prefix="quorumdog-test-"))
     folder.chmod(0o755)
@@ -188,10 +205,12 @@ def run_cluster(
                 nodes=nodes or {},
                 cluster=cluster,
                 tables=tables,
+                has_service=has_service,
             )
             made = Cluster(folder, plan, lab, Interrupt(()))
             journal = Journal(folder / "observations.jsonl")
-            with observed(lab, journal.path, addresses) if addresses else nullcontext():
+            outside = observed(lab, journal.path, addresses, serves=not has_service)
+            with outside if addresses else nullcontext():
                 journal.write(
                     "start", mode="test", vips=list(addresses), nodes=list(plan.addresses)
                 )
@@ -204,6 +223,8 @@ def run_cluster(
 def _running(made: SystemCluster, *, start: bool) -> Iterator[SystemCluster]:
     """Run the nodes around the test; a test that fails shows what they printed."""
     try:
+        if made.cluster.layout.has_service:
+            made.services.start_all()
         if start:
             made.cluster.start_all()
         yield made
@@ -220,3 +241,4 @@ def _running(made: SystemCluster, *, start: bool) -> Iterator[SystemCluster]:
                     os.kill(pid, signal.SIGCONT)
         made.journal.write("end")
         made.cluster.stop_all()
+        made.services.end()
