@@ -13,7 +13,7 @@ from watchdog.cli.privileges import scheduling_problem, vip_problem
 from watchdog.cli.stored import stored_members
 from watchdog.config.addresses import find_node, machine_addresses
 from watchdog.config.errors import ConfigError, Problem
-from watchdog.config.files import hook_warnings, key_problems, pki_problems
+from watchdog.config.files import check_warnings, hook_warnings, key_problems, pki_problems
 from watchdog.config.load import Loaded
 from watchdog.config.membership import read_addresses, reconcile
 from watchdog.config.plan import resolve
@@ -38,6 +38,7 @@ def plan_or_exit(
         name = local_node(loaded, node)
         _refuse_unfit(loaded, name)
         warn(loaded.fault(problem) for problem in hook_warnings(loaded.config))
+        warn(loaded.fault(problem) for problem in check_warnings(loaded.config, name))
         plan = resolve(
             loaded, name, env=os.environ, accept_membership=accept_membership, record=record
         )

@@ -140,8 +140,9 @@ def _probe(reading: _Reading, path: Path, kind: str, raw: Mapping[str, Any]) -> 
     for key in raw:
         if key not in _PACE and key not in known:
             reading.faults.append(_stranger(path, kind, key))
-    if kind == "process":
-        _one_way(reading, path, raw)
+    if kind == "process" and not any(key in raw for key in PROCESS_KEYS):
+        hint = f"add one of {', '.join(PROCESS_KEYS)}; all that are given must hold"
+        reading.fault(path, f"[{dotted(path)}] names no process", "", hint)
     if pace is None or options is None or len(reading.faults) > before:
         return None
     return Probe(kind, pace, options, path)
@@ -153,7 +154,7 @@ def _stranger(path: Path, kind: str, key: str) -> Problem:
     known = [*KINDS[kind].model_fields, *_PACE]
     if not owners or (key in _OWN and len(path) > 2):
         return unknown((*path, key))
-    what = f"`{key}` does not belong to a {kind} probe, which [{dotted(path)}] has"
+    what = f"`{key}` does not belong to the {kind} probe of [{dotted(path)}]"
     why = f"it belongs to {', '.join(owners)} probes"
     hint = did_you_mean(key, known) or f"{kind} probes have: {', '.join(KINDS[kind].model_fields)}"
     return Problem((*path, key), what, why, hint)
@@ -161,20 +162,6 @@ def _stranger(path: Path, kind: str, key: str) -> Problem:
 
 def _kinds_with(key: str) -> list[str]:
     return [kind for kind, model in KINDS.items() if key in model.model_fields]
-
-
-def _one_way(reading: _Reading, path: Path, raw: Mapping[str, Any]) -> None:
-    """A process is looked for in one way, or nobody could say which of two were meant."""
-    ways = [key for key in PROCESS_KEYS if key in raw]
-    if len(ways) == 1:
-        return
-    name = dotted(path)
-    what = f"[{name}] names no process"
-    if ways:
-        what = f"[{name}] looks for its process in {len(ways)} ways: {', '.join(ways)}"
-    where = (*path, ways[1]) if ways else path
-    hint = f"keep one of {', '.join(PROCESS_KEYS)}; a second one needs a probe of its own"
-    reading.fault(where, what, "it would not be clear whether one of them is enough", hint)
 
 
 def _refuse_mixture(reading: _Reading, path: Path, rest: Mapping[str, Any]) -> None:

@@ -57,7 +57,7 @@ class Pace(BaseModel):
 
 
 class ProcessProbe(BaseModel):
-    """Processes are there, found in one of four ways."""
+    """Processes are there, for which all that is given of four ways to name them holds."""
 
     model_config = STRICT
     process: Prefixes | None = None

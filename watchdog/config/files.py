@@ -1,6 +1,6 @@
 """Files that the configuration names: the key, certificates and hooks, as they are on this machine.
 
-Rule: a key that others can read or guess is refused; a hook that will not run is a warning here,
+Rule: a key that others can read or guess is refused; a program that will not run is a warning,
 because the guardian checks it again when it matters.  The key's bytes are looked at and forgotten.
 """
 
@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Final
 
-from watchdog.config.errors import Path, Problem
+from watchdog.config.check_schema import CommandProbe
+from watchdog.config.errors import Path, Problem, dotted
 from watchdog.config.schema import Config
 
 KEY_SIZE_MIN: Final = 32
@@ -116,11 +117,27 @@ def hook_warnings(config: Config) -> Iterator[Problem]:
     for name in ("escalation", "de_escalation", "state_change"):
         argv = getattr(config.hooks, name)
         if argv is not None:
-            yield from _hook(("hooks", name), argv[0])
+            path = ("hooks", name)
+            yield from _program(path, f"the {name} hook {argv[0]}", argv[0], as_root=True)
 
 
-def _hook(path: Path, file: str) -> Iterator[Problem]:
-    what = f"the {path[-1]} hook {file}"
+def check_warnings(config: Config, node: str | None) -> Iterator[Problem]:
+    """Programs of checks that would not run on this machine; a witness runs none."""
+    if node is not None and config.nodes[node].role == "witness":
+        return
+    for name, check in config.check.items():
+        if check.options.restart is not None:
+            file = check.options.restart[0]
+            what = f"[check.{name}] restart {file}"
+            yield from _program(("check", name, "restart"), what, file, as_root=True)
+        for probe in check.probes:
+            if isinstance(probe.options, CommandProbe):
+                file = probe.options.command[0]
+                what = f"[{dotted(probe.path)}] command {file}"
+                yield from _program((*probe.path, "command"), what, file, as_root=False)
+
+
+def _program(path: Path, what: str, file: str, *, as_root: bool) -> Iterator[Problem]:
     try:
         found = FilePath(file).stat()
     except OSError as error:
@@ -130,7 +147,7 @@ def _hook(path: Path, file: str) -> Iterator[Problem]:
         yield Problem(path, f"{what} is no regular file", "", "name an executable file")
     elif not found.st_mode & 0o111:
         yield Problem(path, f"{what} is not executable", "", f"chmod 755 {file}")
-    writable = _writable(FilePath(file))
+    writable = _writable(FilePath(file)) if as_root else None
     if writable is not None:
         yield Problem(
             path,

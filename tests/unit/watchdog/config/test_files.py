@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.watchdog.config.samples import GOOD, loaded
 from watchdog.config.errors import Problem
-from watchdog.config.files import hook_warnings, key_problems, pki_problems
+from watchdog.config.files import check_warnings, hook_warnings, key_problems, pki_problems
 
 RANDOM = bytes(range(7, 250, 7))[:32]
 AUTHKEY = 'authkey_file = "{}"\n[nodes]'
@@ -135,3 +135,49 @@ def test_missing_hook_is_a_warning(tmp_path: Path) -> None:
     first, second = [problem.what for problem in hook_warnings(loaded(tmp_path, text).config)]
     assert "escalation hook /nowhere/x cannot be run: No such file" in first
     assert "is no regular file" in second
+
+
+def programs(folder: Path, node: str | None = "alpha") -> list[Problem]:
+    """Warnings about two programs in `folder`: one that a check runs, one that restarts."""
+    text = f"""{GOOD}
+[check.a]
+command = ["{folder}/look", "x"]
+[check.b]
+on_fail = "restart"
+restart = ["{folder}/again"]
+[[check.b.probe]]
+kind = "command"
+command = "{folder}/look"
+"""
+    return list(check_warnings(loaded(folder, text).config, node))
+
+
+def test_program_of_a_check_that_will_not_run_is_a_warning(tmp_path: Path) -> None:
+    """A check that cannot look is DOWN from its first run on."""
+    assert [problem.path for problem in programs(tmp_path)] == [
+        ("check", "a", "command"),
+        ("check", "b", "restart"),
+        ("check", "b", "probe[1]", "command"),
+    ]
+    for name in ("look", "again"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+    assert all("is not executable" in problem.what for problem in programs(tmp_path))
+    for name in ("look", "again"):
+        (tmp_path / name).chmod(0o755)
+    assert programs(tmp_path) == []
+
+
+def test_restart_that_others_could_exchange_is_a_warning(tmp_path: Path) -> None:
+    """The guardian runs it as root; a probe's program runs as the daemon's user."""
+    for name in ("look", "again"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o757)
+    (problem,) = programs(tmp_path)
+    assert "[check.b] restart" in problem.what
+    assert "can be written by every user" in problem.what
+
+
+def test_witness_runs_no_program_of_a_check(tmp_path: Path) -> None:
+    """So it may lack them; on a machine that is no node they are looked for."""
+    assert programs(tmp_path, "gamma") == []
+    assert len(programs(tmp_path, None)) == 3

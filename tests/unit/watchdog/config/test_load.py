@@ -1,5 +1,6 @@
 """From a file to a configuration."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,16 @@ def test_commented_defaults_of_the_sample_are_the_defaults(tmp_path: Path) -> No
     plain, full = loaded(tmp_path, sample).config, loaded(tmp_path, "\n".join(lines)).config
     assert full.model_dump() == plain.model_dump()
     assert len(full.cluster.model_fields_set) > len(plain.cluster.model_fields_set) + 5
+
+
+def test_examples_in_the_sample_are_valid_and_warn_of_nothing(tmp_path: Path) -> None:
+    """What somebody uncomments must work as it stands."""
+    sample = (REPOSITORY / "sample.conf").read_text(encoding="utf-8")
+    found = loaded(tmp_path, re.sub(r"^#(?=[\[\w])", "", sample, flags=re.MULTILINE))
+    assert set(found.config.check) == {"postgres", "upstream"}
+    assert found.config.http is not None
+    assert found.config.http.listen == ("127.0.0.1", 8780)
+    assert found.warnings == ()
 
 
 def test_problem_without_a_place_names_the_file(tmp_path: Path) -> None:

@@ -10,19 +10,19 @@ from watchdog.config.options import OPTIONS, Option, did_you_mean, hint_for_unkn
 from watchdog.config.timing import PROFILES, in_ms, timing_for
 
 PAGE = (REPOSITORY / "docs/configuration.md").read_text(encoding="utf-8")
-TABLES = {"nodes": "nodes", "vip.NAME": "vip"}
+TABLES = {"nodes": "nodes", "vip.NAME": "vip", "check.NAME": "check"}
 
 
 def documented() -> Iterator[tuple[str, str, str, str]]:
     """(table, option, kind, default) of every row of the page."""
     for section in re.split(r"^#+ ", PAGE, flags=re.MULTILINE):
-        heading = re.match(r"`\[([a-zA-Z.]+)\]`", section)
+        heading = re.match(r"`\[([a-zA-Z.]+)\]`(?: of kind `(\w+)`)?", section)
         if heading is None:
             continue
-        table = TABLES.get(heading[1], heading[1])
+        table, kind = TABLES.get(heading[1], heading[1]), f"{heading[2]}." if heading[2] else ""
         for row in re.findall(r"^\| `([\w.]+)` \|(.*)\|$", section, re.MULTILINE):
             cells = re.split(r"(?<!\\)\|", row[1])
-            yield table, row[0], cells[0].strip().replace("\\|", "|"), cells[1].strip()
+            yield table, kind + row[0], cells[0].strip().replace("\\|", "|"), cells[1].strip()
 
 
 def row_of(option: Option) -> tuple[str, str, str, str]:
@@ -78,8 +78,14 @@ def test_timing_options_are_the_numbers_of_the_table() -> None:
         (("cluster", "pki", "certs"), "did you mean `cert`?"),
         (("cluster", "zzzzz"), "there are: name, authkey_file"),
         (("cluster", "wd_port"), "it is `port` in [cluster]"),
+        (("check", "pg", "heartbeat_port"), "`heartbeat_port` belongs to [lifecheck]"),
+        (("nodes", "a", "on_fail"), "`on_fail` belongs to [check.*]"),
+        (("cluster", "log_match"), "`log_match` belongs to [check.*]"),
+        (("http", "port"), 'write listen = "127.0.0.1:8780"'),
+        (("cluster", "wd_heartbeat_port"), "it is `heartbeat_port` in [lifecheck]"),
+        (("check", "pg", "probe[1]", "knd"), "did you mean `kind`?"),
         (("hooks", "tie_breaker"), "`tie_breaker` belongs to [cluster]"),
-        (("zzzzz",), "there are: cluster, hooks, timing, ipc, nodes, vip, lifecheck"),
+        (("zzzzz",), "there are: cluster, hooks, timing, ipc, lifecheck, http, nodes, vip, check"),
     ],
 )
 def test_hint_for_an_unknown_key(path: tuple[str, ...], hint: str) -> None:

@@ -66,7 +66,10 @@ def test_membership_is_the_same_on_every_node(tmp_path: Path) -> None:
     """Only who and where differ."""
     file = loaded(tmp_path, FULL)
     one, other = (resolve(file, name) for name in ("alpha", "beta"))
-    assert {key for key in one if one[key] != other[key]} == {"node", "node_process"}
+    differing = {key for key in one if one[key] != other[key]}
+    assert differing == {"node", "node_process", "lifecheck"}
+    assert one["lifecheck"].pop("heartbeat") != other["lifecheck"].pop("heartbeat")
+    assert one["lifecheck"] == other["lifecheck"]
     mine, theirs = one["node_process"], other["node_process"]
     assert {key for key in mine if mine[key] != theirs[key]} == {"listen", "address"}
 

@@ -35,6 +35,10 @@ z = \'\'\'
 it's [
 \'\'\'
 last = true
+[[many.tables]]
+z = 1
+[many.after]
+inline = [{ x = 1 }]
 '''
 
 LINES = [
@@ -42,8 +46,10 @@ LINES = [
     (("cluster", "literal"), 6), (("cluster", "long"), 7), (("cluster", "list"), 11),
     (("cluster", "a", "b", "c"), 15), (("cluster", "a"), 15), (("nodes",), 17),
     (("nodes", "alpha"), 18), (("nodes", "alpha", "priority"), 18), (("vip", "db.one"), 20),
-    (("vip", "db.one", "address"), 21), (("many", "tables"), 22), (("many", "tables", "z"), 23),
-    (("many", "tables", "last"), 26), (("nowhere", "at", "all"), 1),
+    (("vip", "db.one", "address"), 21), (("many", "tables"), 22), (("many", "tables[1]", "z"), 23),
+    (("many", "tables[1]", "last"), 26), (("many", "tables[2]"), 27),
+    (("many", "tables[2]", "z"), 28), (("many", "after"), 29),
+    (("many", "after", "inline[1]", "x"), 30), (("nowhere", "at", "all"), 1),
 ]  # fmt: skip
 
 

@@ -27,9 +27,8 @@ def with_option(path: tuple[str, ...], value: str) -> str:
             node = '[nodes]\na = { address = "10.0.0.1" }\n[vip.v]\n'
             return f'[cluster]\nname = "c"\n{node}{chr(10).join(lines.values())}\n'
         case "check":
-            return f'[cluster]\nname = "c"\n[nodes]\na = {{ address = "10.0.0.1" }}\n' + check_with(
-                path, extra.removeprefix(f"{path[2]}.") if len(path) == 4 else extra
-            )
+            nodes = '[nodes]\na = { address = "10.0.0.1" }\n'
+            return f'[cluster]\nname = "c"\n{nodes}{check_with(path, value)}'
         case "cluster":
             rest = "" if key == "name" else 'name = "c"\n'
             return f'[cluster]\n{extra}\n{rest}[nodes]\na = {{ address = "10.0.0.1" }}\n'
@@ -53,18 +52,16 @@ GOOD_PROBES = {
 }
 
 
-def check_with(path: tuple[str, ...], extra: str) -> str:
-    """A check that is good but for the line `extra`, which `path` stands for."""
-    key = path[-1]
+def check_with(path: tuple[str, ...], value: str) -> str:
+    """A check that is good but for `value`; the tests of pace and check use a tcp probe."""
+    key, line = path[-1], f"{path[-1]} = {value}"
+    kind = path[2] if path[2] in GOOD_PROBES and len(path) == 4 else "tcp"
+    good = [] if key in {"pidfile", "exe", "unit"} else GOOD_PROBES[kind].split("\n")
+    rest = [row for row in good if not row.startswith(f"{key} =")]
+    head = ["[check.c]"]
     if path[2] == "probe":
-        return f'[[check.c.probe]]\ntcp = "127.0.0.1:1"\nkind = "tcp"\n'.replace(
-            'kind = "tcp"', extra if key == "kind" else f'kind = "tcp"\n{extra}'
-        )
-    probe = GOOD_PROBES[path[2] if len(path) == 4 else "tcp"].split("\n")
-    if key in {"pidfile", "exe", "unit"}:
-        probe = []
-    rest = [line for line in probe if not line.startswith(f"{key} =")]
-    return "\n".join(["[check.c]", *rest, extra]) + "\n"
+        head = ["[[check.c.probe]]", *([] if key == "kind" else ['kind = "tcp"'])]
+    return "\n".join([*head, *rest, line]) + "\n"
 
 
 WRONG_BY_KIND = {
@@ -155,6 +152,8 @@ def test_required_key_that_is_missing_is_named(path: tuple[str, ...], tmp_path: 
         "cluster": '[cluster]\npki = {}\n[nodes]\na = { address = "10.0.0.1" }\n',
         "nodes": '[cluster]\nname = "c"\n[nodes.a]\n',
         "vip": '[cluster]\nname = "c"\n[nodes]\na = { address = "10.0.0.1" }\n[vip.v]\n',
+        "check": f"{GOOD}[[check.c.probe]]\n"
+        + ('tcp = "a:1"' if path[-1] == "kind" else f'kind = "{path[-2]}"'),
     }
     found = faults(tmp_path, texts[path[0]])
     assert any(f"{path[-1]}` is missing" in fault for fault in found)
