@@ -37,7 +37,7 @@ def phase(rig: Rig) -> str:
 
 
 def test_a_sick_coordinator_hands_over_to_the_best_node() -> None:
-    """Asking first costs a round trip and saves the election (Health)."""
+    """Asking first costs a round trip and saves the election (Verdicts)."""
     rig = leader()
     rig.said_by["c"] = {"priority": 9}
     rig.advance(BEACON_MS)
@@ -49,7 +49,7 @@ def test_a_sick_coordinator_hands_over_to_the_best_node() -> None:
 
 
 def test_it_resigns_at_once_when_nobody_else_is_fit() -> None:
-    """A service that is dead here may not stay here (Health)."""
+    """A service that is dead here may not stay here (Verdicts)."""
     rig = leader()
     rig.said_by = {name: {"eligible": False} for name in "bc"}
     rig.advance(2 * BEACON_MS)
@@ -59,7 +59,7 @@ def test_it_resigns_at_once_when_nobody_else_is_fit() -> None:
 
 
 def test_it_resigns_when_the_best_node_is_not_ready() -> None:
-    """One is asked, not one after the other (Health)."""
+    """One is asked, not one after the other (Verdicts)."""
     rig = leader()
     rig.unanswered.add(Transfer)
     rig.step(ev.LifecheckReported("a", DEAD, "x"))
@@ -72,7 +72,7 @@ def test_it_resigns_when_the_best_node_is_not_ready() -> None:
 
 
 def test_it_waits_two_beacon_intervals_at_most() -> None:
-    """Whoever does not answer is no successor (Health)."""
+    """Whoever does not answer is no successor (Verdicts)."""
     rig = leader()
     rig.unanswered.add(Transfer)
     rig.step(ev.LifecheckReported("a", DEAD, "x"))
@@ -83,7 +83,7 @@ def test_it_waits_two_beacon_intervals_at_most() -> None:
 
 
 def test_it_resigns_at_once_when_the_best_node_does_not_grant() -> None:
-    """Whoever does not answer beacons will not answer this either (Health)."""
+    """Whoever does not answer beacons will not answer this either (Verdicts)."""
     rig = leader()
     rig.unanswered.add(Beacon)
     rig.advance(2 * BEACON_MS + 1)
@@ -93,7 +93,7 @@ def test_it_resigns_at_once_when_the_best_node_does_not_grant() -> None:
 
 
 def test_a_handover_under_way_is_waited_for_and_no_other_begun() -> None:
-    """An operator may have been first (Health)."""
+    """An operator may have been first (Verdicts)."""
     rig = leader()
     rig.unanswered.add(Transfer)
     rig.step(ev.CommandReceived(1, ev.Command.SWITCHOVER, "c"))
@@ -105,7 +105,7 @@ def test_a_handover_under_way_is_waited_for_and_no_other_begun() -> None:
 
 
 def test_one_that_is_not_on_yet_just_resigns() -> None:
-    """There is nothing to hand over (Health)."""
+    """There is nothing to hand over (Verdicts)."""
     rig = Rig()
     rig.mute.add(fx.Escalate)
     for _ in range(300):
@@ -119,7 +119,7 @@ def test_one_that_is_not_on_yet_just_resigns() -> None:
 
 
 def test_health_that_changes_is_said_once() -> None:
-    """A line for each change, none for a repetition (Health)."""
+    """A line for each change, none for a repetition (Verdicts)."""
     rig = standby()
     names: list[str] = []
     for verdict in (DEAD, DEAD, ALIVE, ALIVE):
@@ -174,7 +174,7 @@ def test_more_dead_members_than_a_hello_can_name_leave_the_coordinator_in() -> N
 
 
 def test_a_node_with_a_veto_leaves_the_lead_to_another() -> None:
-    """One dead gateway of mine: somebody else can be reached (Health)."""
+    """One dead gateway of mine: somebody else can be reached (Verdicts)."""
     rig = leader()
     effects = veto(rig)
     assert {message.successor for _, message in sent(effects, Release)} == {"b"}
@@ -182,7 +182,7 @@ def test_a_node_with_a_veto_leaves_the_lead_to_another() -> None:
 
 
 def test_a_veto_counts_for_nothing_while_all_have_one() -> None:
-    """One dead gateway of all must not stop everything: an alarm only (Health)."""
+    """One dead gateway of all must not stop everything: an alarm only (Verdicts)."""
     rig = leader()
     rig.said_by = {name: {"vetoed": True} for name in "bc"}
     rig.advance(2 * BEACON_MS)
@@ -194,7 +194,7 @@ def test_a_veto_counts_for_nothing_while_all_have_one() -> None:
 
 
 def test_a_veto_begins_to_count_when_another_node_recovers() -> None:
-    """Its HELLO says so (Health)."""
+    """Its HELLO says so (Verdicts)."""
     rig = leader()
     rig.said_by = {name: {"vetoed": True} for name in "bc"}
     rig.advance(2 * BEACON_MS)
@@ -205,7 +205,7 @@ def test_a_veto_begins_to_count_when_another_node_recovers() -> None:
 
 
 def test_a_node_with_a_veto_says_so_and_still_votes() -> None:
-    """It never dissolves the quorum (Health)."""
+    """It never dissolves the quorum (Verdicts)."""
     rig = standby()
     effects = veto(rig)
     said = [message for _, message in sent(effects, Hello)]
@@ -228,7 +228,7 @@ def handicapped(**said: Any) -> Rig:
 
 @pytest.mark.parametrize(("by", "moves"), [(1, False), (2, True)])
 def test_a_lowered_priority_moves_the_lead_to_whoever_has_more(by: int, moves: bool) -> None:
-    """Equal is not more (Health)."""
+    """Equal is not more (Verdicts)."""
     rig = handicapped()
     rig.step(ev.StandingReported("lifecheck", by, ""))
     assert (rig.parts.office is None) is moves
@@ -245,7 +245,7 @@ def test_a_priority_never_falls_below_zero() -> None:
 
 
 def test_a_lowered_priority_is_offered_once_a_second() -> None:
-    """To whoever refuses, again later (Health)."""
+    """To whoever refuses, again later (Verdicts)."""
     rig = handicapped()
     rig.unanswered.add(Transfer)
     rig.step(ev.StandingReported("lifecheck", 3, ""))
@@ -254,7 +254,7 @@ def test_a_lowered_priority_is_offered_once_a_second() -> None:
 
 
 def test_a_node_that_objects_or_has_less_is_not_offered_the_lead() -> None:
-    """Fit means fit (Health)."""
+    """Fit means fit (Verdicts)."""
     rig = handicapped(eligible=False)
     rig.unanswered.add(Transfer)
     effects = rig.step(ev.StandingReported("lifecheck", 2, ""))
@@ -270,7 +270,7 @@ def on_epoch(rig: Rig) -> int:
 
 
 def test_a_dead_service_of_the_coordinator_moves_the_lead_and_is_punished() -> None:
-    """It may be broken there: the next attempt waits, longer each time (Health)."""
+    """It may be broken there: the next attempt waits, longer each time (Verdicts)."""
     rig = leader()
     rig.step(ev.HookEnded(rig.parts.guard._escalate_n, ok=True, detail=""))
     rig.step(ev.LifecheckReported("a", DEAD, "postgres: gone", epoch=on_epoch(rig)))
@@ -281,7 +281,7 @@ def test_a_dead_service_of_the_coordinator_moves_the_lead_and_is_punished() -> N
 
 
 def test_it_says_nothing_against_a_standby_or_a_later_tenure() -> None:
-    """It is not even meant to run there (Health)."""
+    """It is not even meant to run there (Verdicts)."""
     rig = leader()
     rig.step(ev.HookEnded(rig.parts.guard._escalate_n, ok=True, detail=""))
     rig.step(ev.LifecheckReported("a", DEAD, "x", epoch=on_epoch(rig) - 1))
@@ -292,7 +292,7 @@ def test_it_says_nothing_against_a_standby_or_a_later_tenure() -> None:
 
 
 def test_it_says_nothing_before_the_escalation_hook_has_succeeded() -> None:
-    """The hook is what starts it (Health)."""
+    """The hook is what starts it (Verdicts)."""
     rig = leader()
     rig.parts.office.is_armed = False  # type: ignore[union-attr]
     rig.step(ev.LifecheckReported("a", DEAD, "x", epoch=on_epoch(rig)))
@@ -303,7 +303,7 @@ def test_it_says_nothing_before_the_escalation_hook_has_succeeded() -> None:
 
 
 def test_a_lost_lifecheck_moves_nothing_unless_so_configured() -> None:
-    """on_loss = "ignore" (Health)."""
+    """on_loss = "ignore" (Verdicts)."""
     rig = leader()
     rig.step(ev.LifecheckLost(ev.LIFECHECK, "closed"))
     rig.advance(60_000)
@@ -311,7 +311,7 @@ def test_a_lost_lifecheck_moves_nothing_unless_so_configured() -> None:
 
 
 def test_a_lost_lifecheck_counts_as_sick_after_its_deadtime_if_so_configured() -> None:
-    """on_loss = "release"; a restart within the time is nothing (Health)."""
+    """on_loss = "release"; a restart within the time is nothing (Verdicts)."""
     rig = leader(settings(on_loss_release=True, lifecheck_deadtime_ns=5 * SECOND))
     rig.step(ev.LifecheckReported("a", ALIVE, ""))
     rig.step(ev.LifecheckLost("client 3", "closed"))
@@ -330,7 +330,7 @@ def test_a_lost_lifecheck_counts_as_sick_after_its_deadtime_if_so_configured() -
 
 
 def test_a_node_whose_lifecheck_never_spoke_does_not_lead_if_so_configured() -> None:
-    """It counts from the start (Health)."""
+    """It counts from the start (Verdicts)."""
     rig = standby(settings(on_loss_release=True, lifecheck_deadtime_ns=2 * SECOND))
     assert rig.node.status()["unfit"] == LOST
 
@@ -349,7 +349,7 @@ def test_a_coordinator_called_dead_by_a_quorum_still_resigns() -> None:
 
 
 def test_a_node_with_a_veto_ranks_behind_those_without() -> None:
-    """Otherwise a successor would be asked that has the same reason to refuse (Health)."""
+    """Otherwise a successor would be asked that has the same reason to refuse (Verdicts)."""
     rig = leader()
     rig.said_by = {"b": {"vetoed": True, "priority": 9}}
     rig.advance(2 * BEACON_MS)
