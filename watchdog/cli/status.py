@@ -7,11 +7,12 @@ import json
 import sys
 import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 import click
 
+from watchdog.cli import status_health
 from watchdog.cli.local import (
     CONFIG_FILE,
     CONFIG_HELP,
@@ -21,6 +22,7 @@ from watchdog.cli.local import (
     find,
     printable,
 )
+from watchdog.cli.table import cut, table
 
 WIDTH: Final = 100
 REFRESH_S: Final = 1.0
@@ -32,7 +34,7 @@ MEMORY: Final = {
     "amnesiac": "nothing is stored here: the others are asked what this node must not forget",
 }
 """What the shorter words of the daemon mean."""
-HEADINGS: Final = ("NODE", "ADDRESS", "STATE", "ROLE", "PRI", "HEARD", "RTT", "REACHABLE")
+HEADINGS: Final = ("  NODE", "ADDRESS", "STATE", "ROLE", "PRI", "HEARD", "RTT", "REACHABLE")
 
 
 @click.command()
@@ -76,13 +78,15 @@ def exit_code(body: dict[str, Any]) -> int:
     is_led = body["coordinator"] is not None
     has_alarms = any(row["alarms"] for row in body["nodes"])
     is_intact = body["memory"] == "intact"
-    return 0 if is_whole and is_led and is_intact and not has_alarms else 1
+    is_well = not has_alarms and not status_health.is_degraded(body)
+    return 0 if is_whole and is_led and is_intact and is_well else 1
 
 
 def render(body: dict[str, Any], width: int = WIDTH) -> str:
     """The table, cut to `width`, and its footer, wrapped."""
-    table = [_headline(body), *_table([_row(row, body) for row in body["nodes"]])]
-    lines = [_cut(line.rstrip(), width) for line in table]
+    nodes = table(HEADINGS, [_row(row, body) for row in body["nodes"]], indent="")
+    upper = [_headline(body), *nodes, *status_health.tables(body)]
+    lines = [cut(line, width) for line in upper]
     for text in _footer(body):
         lines += textwrap.wrap(
             text, width, subsequent_indent="    ", max_lines=TEXT_LINES_MAX, placeholder="..."
@@ -114,18 +118,12 @@ def _row(row: dict[str, Any], body: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    everything = [("  " + HEADINGS[0], *HEADINGS[1:]), *rows]
-    widths = [max(map(len, column)) for column in zip(*everything, strict=True)]
-    for row in everything:
-        yield "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True))
-
-
 def _footer(body: dict[str, Any]) -> Iterator[str]:
     for row in body["nodes"]:
         if row["reason"] and not _is_said_elsewhere(row, body):
             place = "" if row["reachable"] else "not reachable: "
             yield f"{row['name']}: {place}{row['reason']}"
+    yield from status_health.sentences(body)
     for vip in body["vips"]:
         place = "held here" if vip["held"] else "not held here"
         yield f"VIP {vip['name']} {vip['address']}: {place}"
@@ -159,7 +157,3 @@ def _is_said_elsewhere(row: dict[str, Any], body: dict[str, Any]) -> bool:
 
 def _machine(body: dict[str, Any]) -> str:
     return f"scheduling {body['scheduling']}; gate {body['gate']}"
-
-
-def _cut(line: str, width: int) -> str:
-    return line if len(line) <= width else line[: width - 3] + "..."
