@@ -20,8 +20,9 @@ from lifecheck import plan as plans
 from lifecheck.accelerators import Accelerators
 from lifecheck.guard import GuardianGoneError
 from lifecheck.log import Log
+from lifecheck.parts import Inherited
 from lifecheck.probes import Means
-from lifecheck.runner import Inherited, Runner
+from lifecheck.runner import Runner
 
 PLAN_SIZE_MAX: Final = 1 << 20
 KEY_SIZE: Final = 32

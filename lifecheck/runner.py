@@ -7,8 +7,6 @@ holds everything; a crash ends the process, and the guardian starts another.
 
 import asyncio
 import signal
-import socket
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -18,13 +16,12 @@ from lifecheck.check import Check
 from lifecheck.details import details
 from lifecheck.detector import Verdict
 from lifecheck.guard import Guard
-from lifecheck.heartbeat import Heartbeat
 from lifecheck.link import Link
 from lifecheck.log import Log
 from lifecheck.matching import Rule
+from lifecheck.parts import Inherited, Makers, Pulse, Watch
 from lifecheck.plan import Plan
-from lifecheck.probes import Means, Outcome, make
-from lifecheck.processes import ProcessWatch
+from lifecheck.probes import Means, Outcome
 from lifecheck.schedule import Slot
 from lifecheck.settings import SettingError, apply
 from lifecheck.statement import Statement, report_body, state
@@ -34,16 +31,6 @@ from watchdog.guardian_protocol import RestartEnded
 
 class StopError(Exception):
     """SIGTERM: end everything that runs, and the process."""
-
-
-@dataclass(frozen=True, slots=True)
-class Inherited:
-    """What the guardian handed over."""
-
-    heartbeat_key: bytes
-    guard: socket.socket
-    means: Means
-    accelerators: Accelerators
 
 
 class Runs(Protocol):
@@ -56,7 +43,10 @@ class Runs(Protocol):
 class Runner:
     """The lifecheck of one node."""
 
-    def __init__(self, plan: Plan, inherited: Inherited, log: Log) -> None:
+    def __init__(
+        self, plan: Plan, inherited: Inherited, log: Log, makers: Makers | None = None
+    ) -> None:
+        self._makers = makers or Makers()
         now_ms = clock.now_ms()
         self._plan = plan
         self._log = log
@@ -66,7 +56,7 @@ class Runner:
         self._link = Link(plan.socket, plan.socket_key_file, self, log)
         self._guard = Guard(inherited.guard, self._restart_ended)
         self._said: Statement | None = None
-        self._heartbeat = self._make_heartbeat(inherited.heartbeat_key)
+        self._pulse = self._make_pulse(inherited.heartbeat_key)
         self._rules: list[tuple[str, int]] = []
         self._watch = self._make_watch(inherited.accelerators)
         self._make_slots(inherited.means)
@@ -76,6 +66,7 @@ class Runner:
         loop = asyncio.get_running_loop()
         stopped = loop.create_future()
         loop.add_signal_handler(signal.SIGTERM, partial(_stop, stopped))
+        loop.set_exception_handler(partial(_crash, stopped))
         try:
             await self._run_all(stopped)
         except* StopError:
@@ -86,8 +77,8 @@ class Runner:
             group.create_task(_stopped(stopped))
             group.create_task(self._link.run())
             group.create_task(self._guard.run())
-            if self._heartbeat is not None:
-                group.create_task(self._heartbeat.run())
+            if self._pulse is not None:
+                group.create_task(self._pulse.run())
             if self._watch is not None:
                 group.create_task(self._watch.run())
             for slot in self._slots.values():
@@ -135,7 +126,7 @@ class Runner:
         return check.detectors[index].pause_ms(check.probes[index].every_ms)
 
     def _say(self, *, is_repeat: bool = False) -> None:
-        peers = {} if self._heartbeat is None else self._heartbeat.peers()
+        peers = {} if self._pulse is None else self._pulse.peers()
         statement = state(self._checks, peers)
         if is_repeat or statement != self._said:
             self._said = statement
@@ -189,7 +180,7 @@ class Runner:
     def _obey(self, verb: str, push: dict[str, object]) -> dict[str, object]:
         match verb, push:
             case "details", _:
-                rows = [] if self._heartbeat is None else self._heartbeat.rows()
+                rows = [] if self._pulse is None else self._pulse.rows()
                 names = [] if self._watch is None else self._watch.accelerators()
                 return details(self._checks, rows, names)
             case "check_set", {"name": str(name), "settings": dict(settings)}:
@@ -265,13 +256,15 @@ class Runner:
 
     # --- making
 
-    def _make_heartbeat(self, key: bytes) -> Heartbeat | None:
+    def _make_pulse(self, key: bytes) -> Pulse | None:
         plan = self._plan
         if plan.method != "heartbeat" or plan.heartbeat is None:
             return None
-        return Heartbeat(plan.heartbeat, plan.node, plan.cluster_id, key, self._say, self._log)
+        return self._makers.pulse(
+            plan.heartbeat, plan.node, plan.cluster_id, key, self._say, self._log
+        )
 
-    def _make_watch(self, accelerators: Accelerators) -> ProcessWatch | None:
+    def _make_watch(self, accelerators: Accelerators) -> Watch | None:
         rules: list[Rule] = []
         for check in self._checks:
             for index, probe in enumerate(check.probes):
@@ -284,7 +277,7 @@ class Runner:
                 self._watched[key] = Watched(check, index, partial(self._seen, place), took)
         if not rules:
             return None
-        return ProcessWatch(rules, self._process_changed, accelerators, self._log)
+        return self._makers.watch(rules, self._process_changed, accelerators, self._log)
 
     def _make_slots(self, means: Means) -> None:
         for check in self._checks:
@@ -292,7 +285,9 @@ class Runner:
                 if probe.kind == "process":
                     continue
                 name, took = f"{check.plan.name}/{probe.kind}", partial(self._took, check, index)
-                slot = Slot(name, make(probe, means), probe.timeout_ms, took, self._log)
+                slot = Slot(
+                    name, self._makers.probe(probe, means), probe.timeout_ms, took, self._log
+                )
                 self._slots[check.plan.name, index] = slot
                 if not check.is_counting:
                     slot.hold()
@@ -301,6 +296,17 @@ class Runner:
 def _stop(stopped: asyncio.Future[None]) -> None:
     if not stopped.done():
         stopped.set_result(None)
+
+
+def _crash(
+    stopped: asyncio.Future[None], _: asyncio.AbstractEventLoop, context: dict[str, object]
+) -> None:
+    """A callback that raised is a crash like any other: half a lifecheck is worse than none."""
+    error = context.get("exception")
+    if not stopped.done():
+        stopped.set_exception(
+            error if isinstance(error, Exception) else RuntimeError(str(context.get("message")))
+        )
 
 
 async def _stopped(stopped: asyncio.Future[None]) -> None:

@@ -27,7 +27,7 @@ CLOCK_ROOMS = (
     "watchdog.web",
     "ipc.server",
 )
-NOT_A_READING = ("fromtimestamp", "strftime", "gmtime", "timedelta", "datetime")
+NOT_A_READING = ("fromtimestamp", "fromisoformat", "strftime", "gmtime", "timedelta", "datetime")
 
 SPAWNERS = {
     "watchdog/guardian/hook_start.py": "hooks and restart actions",
