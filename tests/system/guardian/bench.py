@@ -148,6 +148,9 @@ class Bench:
         self.log = folder / "log"
         self.hides_cgroups = False
         self.unprivileged = False
+        self.helpers: dict[str, list[str]] = {}
+        """Command of each scripted helper; a plan says whether it is started."""
+        self.stderr: int | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.key = folder / "authkey"
         self.key.write_bytes(b"k" * 32)
@@ -220,9 +223,10 @@ class Bench:
         words = [
             *into, sys.executable, "-I", str(HERE / "launcher.py"),
             str(file), str(HERE / "relay.py"), str(self.folder / "relay"),
+            json.dumps(self.helpers),
         ]  # fmt: skip
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(words, stderr=log, stdout=log)
+            self.process = subprocess.Popen(words, stderr=self.stderr or log, stdout=log)
 
     def node(self, patience_s: float = PATIENCE_S) -> Node:
         """Return the next node process that the guardian starts."""

@@ -1,10 +1,12 @@
-"""Starts the real guardian with the scripted node process: launcher.py PLAN_FILE RELAY SOCKET."""
+"""Starts the real guardian with scripted children: launcher.py PLAN RELAY SOCKET HELPERS."""
 
+import json
 import os
 import sys
 
 from watchdog.guardian.main import run
 
 if __name__ == "__main__":
-    plan, relay, path = sys.argv[1:]
-    sys.exit(run(os.open(plan, os.O_RDONLY), [sys.executable, "-I", relay, path]))
+    plan, relay, path, helpers = sys.argv[1:]
+    node = [sys.executable, "-I", relay, path]
+    sys.exit(run(os.open(plan, os.O_RDONLY), node, json.loads(helpers)))

@@ -1,7 +1,7 @@
-"""A node process for tests: it only passes packets between the guardian and the test.
+"""A node process or lifecheck for tests: it only passes packets between the guardian and the test.
 
-Started by the guardian like a real node process (see launcher.py); its one argument of its own
-is the path of a socket on which the test listens.
+Started by the guardian like a real one (see launcher.py); its one argument of its own is the path
+of a socket on which the test listens.
 """
 
 import argparse
@@ -17,11 +17,11 @@ def main() -> None:
     parser.add_argument("--guard-fd", type=int)
     parser.add_argument("--plan-fd", type=int)
     parser.add_argument("--key-fd", type=int)
-    told = parser.parse_args()
+    told, _ = parser.parse_known_args()
     guard = socket.socket(fileno=told.guard_fd)
     test = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     test.connect(told.path)
-    plan_size = len(os.read(told.plan_fd, 1 << 20))
+    plan_size = len(os.pread(told.plan_fd, 1 << 20, 0))
     key_size = len(os.read(told.key_fd, 4096))
     test.send(f"{os.getpid()} {os.geteuid()} {plan_size} {key_size}".encode())
     ends = {guard.fileno(): (guard, test), test.fileno(): (test, guard)}
