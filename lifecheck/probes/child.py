@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterator
 from typing import Final
 
 OUTPUT_MAX: Final = 64 * 1024
@@ -124,6 +125,14 @@ def environment() -> dict[str, str]:
     return ENVIRONMENT if mark is None else {**ENVIRONMENT, MARK: mark}
 
 
+def _inheritable() -> Iterator[int]:
+    """Yield what a command would inherit though it is none of its business, such as our key."""
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # the listing itself is closed again
+            if int(name) > 2 and os.get_inheritable(int(name)):
+                yield int(name)
+
+
 def _spawn(path: str, argv: tuple[str, ...]) -> tuple[int, int]:
     ours, theirs = os.pipe()
     try:
@@ -135,6 +144,7 @@ def _spawn(path: str, argv: tuple[str, ...]) -> tuple[int, int]:
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_DUP2, theirs, 1),
                 (os.POSIX_SPAWN_DUP2, theirs, 2),
+                *((os.POSIX_SPAWN_CLOSE, fd) for fd in _inheritable()),
             ],
             setsid=True,
             setsigmask=(),

@@ -63,14 +63,15 @@ class Follower:
             self._open(at_end=at_start)
         note = self._jump()
         data = os.pread(self._fd, CHUNK, self._position)
+        seen = os.fstat(self._fd)
+        replaced = there is not None and not os.path.samestat(seen, there)
         if data:
             self._position += len(data)
-            return Batch(self._lines.feed(data), note, len(data) == CHUNK)
-        seen = os.fstat(self._fd)
+            return Batch(self._lines.feed(data), note, replaced or len(data) == CHUNK)
         if seen.st_size < self._position:
             self._position = 0
             return Batch(self._lines.finish(), "was emptied", True)
-        if there is not None and not os.path.samestat(seen, there):
+        if replaced:
             last = self._lines.finish()
             self._open(at_end=False)
             return Batch(last, "was replaced", True)

@@ -6,6 +6,7 @@ Rule: of a line only the first LINE_MAX bytes are kept, so no writer can fill th
 from typing import Final
 
 LINE_MAX: Final = 8 * 1024
+QUIET_LOOKS: Final = 2
 
 
 class Lines:
@@ -14,17 +15,18 @@ class Lines:
     def __init__(self) -> None:
         self._partial = bytearray()
         self._skipping = False
-        self._looked_at = 0
+        self._quiet_looks = 0
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the lines that `data` completes.
 
-        A line without its end is returned once, when nothing was added to it since the look
-        before: what a program says last before it dies is often cut short.
+        A line without its end is returned once, when nothing was added to it for QUIET_LOOKS
+        looks: what a program says last before it dies is often cut short.
         """
         if not data:
             return self._unchanged()
         found = []
+        self._quiet_looks = 0
         *ended, rest = data.split(b"\n")
         for piece in ended:
             self._add(piece)
@@ -44,15 +46,12 @@ class Lines:
         """Start anew; `skipping`: in the middle of a line, which is left out."""
         self._partial.clear()
         self._skipping = skipping
-        self._looked_at = 0
+        self._quiet_looks = 0
 
     def _add(self, piece: bytes) -> None:
         self._partial += piece[: LINE_MAX - len(self._partial)]
 
     def _unchanged(self) -> list[bytes]:
-        before, self._looked_at = self._looked_at, len(self._partial)
-        quiet = self._looked_at and before == self._looked_at and not self._skipping
-        if not quiet:
-            return []
-        self._looked_at = -1  # said; only its completion says it again
-        return [bytes(self._partial)]
+        self._quiet_looks += 1
+        said = self._quiet_looks != QUIET_LOOKS  # before it is too early, after it is a repetition
+        return [] if said or self._skipping or not self._partial else [bytes(self._partial)]
