@@ -4,11 +4,12 @@ Rule: a method that may change a count returns the places whose count it has tou
 calls it tells of them.  `inspect` alone may run in a thread: it only reads.
 """
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from lifecheck import procfs
+from lifecheck import clock, procfs
 from lifecheck.matching import Matcher, Rule, has_ended
 from lifecheck.newcomers import Newcomers
 from lifecheck.pidfds import UNHELD, Held, Table, hold
@@ -57,13 +58,11 @@ class Census:
         suspects = [*self.matcher.refresh(), *self._newcomers.young(now_ms)]
         born = self._newcomers.since(procfs.newest())
         touched: set[int] = set()
-        for pid in suspects:
-            if not procfs.exists(pid):
-                self._newcomers.forget(pid)
-            touched |= self.examine(pid)
         for pid in born or ():
-            if procfs.exists(pid):
-                touched |= self.examine_young(pid, now_ms)
+            self._newcomers.add(pid, now_ms)
+        for pid in itertools.chain(suspects, born or ()):
+            if pid in self.table.by_pid or procfs.exists(pid):
+                touched |= self.examine(pid)
         return touched, born is not None
 
     def examine_young(self, pid: int, now_ms: int) -> set[int]:
@@ -160,6 +159,7 @@ class Census:
         """It has ended, or belongs nowhere any more."""
         self.table.drop(held)
         self._forget(held.pid)
+        self._newcomers.add(held.pid, clock.now_ms())  # the number may be another's already
         for place in held.places:
             self._last_ended[place] = held.pid
         return set(held.places)

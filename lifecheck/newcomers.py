@@ -3,8 +3,8 @@
 Theory: the kernel gives numbers out in turn and says the last one, so what was born since then is
 in a short range that is read directly, however many processes there are.  A process may be given
 another command line soon after its birth (fork, then exec or a new title), so who is young is
-looked at again.  What this misses (numbers given out of turn, titles changed late) a slow scan of
-everything finds.
+looked at again, and so is a number that nobody has yet: it is given before its process can be seen.
+What this misses (numbers out of turn, titles changed late) a slow scan of everything finds.
 """
 
 from typing import Final
@@ -45,12 +45,8 @@ class Newcomers:
         return list(self._young)
 
     def add(self, pid: int, now_ms: int) -> None:
-        """It was seen alive for the first time."""
+        """It was given out just now, or is free again."""
         self._young.pop(pid, None)
         self._young[pid] = now_ms + YOUNG_MS
         if len(self._young) > YOUNG_MAX:
             del self._young[next(iter(self._young))]
-
-    def forget(self, pid: int) -> None:
-        """It is gone."""
-        self._young.pop(pid, None)

@@ -28,6 +28,8 @@ SCAN_SHARE: Final = 1 / 300
 SLICE: Final = 256
 UNHELD_EVERY_S: Final = 1.0
 STUCK_S: Final = 2.0
+LOOKS_MAX: Final = 4
+"""For heirs of heirs, before a loss is told."""
 T = TypeVar("T")
 
 
@@ -141,11 +143,15 @@ class ProcessWatch:
     def _settle(self, places: Iterable[int]) -> None:
         """Tell of these places; where something is missing, look for a successor first."""
         census = self._census
-        rules = census.rules_of(places)
-        if short := census.short(places):
-            rules |= census.rules_of(census.examine_few(short))
+        lost, rules = set(places), census.rules_of(places)
+        for _ in range(LOOKS_MAX):
+            short = census.short(lost)
+            if not short:
+                break
+            lost = census.examine_few(short)
             touched, is_complete = census.look(clock.now_ms())
-            rules |= census.rules_of(touched)
+            lost |= touched  # who ended during this look may have an heir that is born after it
+            rules |= census.rules_of(lost)
             if not is_complete:
                 self._owed |= rules
                 self._scan_wanted.set()
@@ -158,12 +164,10 @@ class ProcessWatch:
         if self._census.table.unheld and not self._is_limited:
             self._is_limited = True
             self._log.warning("processes_limited", held=self._census.table.fds_max)
+        waiting = self._owed & self._census.rules_of(self._census.short()) if self._owed else ()
         for index in rules:
-            self._changed(index)
-
-    def _pay(self) -> None:
-        owed, self._owed = self._owed, set()
-        self._say(owed)
+            if index not in waiting:  # an heir is still being looked for
+                self._changed(index)
 
     # Looks and scans.
 
@@ -181,7 +185,7 @@ class ProcessWatch:
             touched, is_complete = self._census.look(clock.now_ms())
             if not is_complete:
                 self._scan_wanted.set()
-            self._say(self._census.rules_of(touched))
+            self._settle(touched)
 
     def _pause_s(self) -> float:
         if self._step < len(HURRY_S):
@@ -196,8 +200,9 @@ class ProcessWatch:
         while True:
             is_urgent = await _within(self._scan_wanted, SCAN_EVERY_S)
             self._scan_wanted.clear()
+            owed, self._owed = self._owed, set()  # whoever comes later waits for the next scan
             await self._scan(is_gentle=not is_urgent)
-            self._pay()
+            self._say(owed)
 
     async def _scan(self, *, is_gentle: bool) -> None:
         """Look at every process, a slice at a time; a gentle scan makes way for an urgent one."""
@@ -219,7 +224,8 @@ class ProcessWatch:
         done, _ = await asyncio.wait({future}, timeout=STUCK_S)
         if not done:
             self._log.warning("process_scan_stuck", seconds=STUCK_S)
-            self._pay()
+            owed, self._owed = self._owed, set()
+            self._say(owed)
         return await future
 
     async def _poll_unheld(self) -> None:

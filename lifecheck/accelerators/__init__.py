@@ -33,6 +33,9 @@ class Accelerators:
         self.in_use: tuple[str, ...] = ()
         self.refused: dict[str, str] = {}
         """Name -> why a wanted one is not in use."""
+        for fd in (connector_fd, *perf_fds):
+            if fd is not None:
+                os.set_inheritable(fd, False)
         if PROCESS_CONNECTOR not in self.wanted:
             self.close_connector()
         if EXIT_TRACEPOINT not in self.wanted:
