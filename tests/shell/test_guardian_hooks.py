@@ -52,8 +52,7 @@ def test_a_guest_that_has_not_joined_its_group_yet_is_killed_and_waited_for(
     if os.geteuid() != 0:
         pytest.skip("needs root: a cgroup")
     rig = Rig(f"test{os.getpid()}")
-    if not rig.hooks.has_cgroup:
-        pytest.skip("no cgroup can be made here")
+    assert rig.hooks.has_cgroup
     ran = tmp_path / "ran"
     script = tmp_path / "guest"
     script.write_text(f"#!/bin/sh\n: > {ran}\nexec sleep 60\n")

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, assert_never
 
 from watchdog.guardian import children, clock, processes, scheduling, users
 from watchdog.guardian.due import Due
-from watchdog.guardian.helper_life import EXIT_REFUSED, HelperLife, Order
+from watchdog.guardian.helper_life import EXIT_REFUSED, STOP_NS, HelperLife, Order
 from watchdog.guardian.hook_group import HookGroup
 from watchdog.guardian.hook_start import in_group
 from watchdog.guardian.log import Log
@@ -44,7 +44,7 @@ GUARD_FD: Final = 5
 START_FAILED: Final = 127
 PACKETS_MAX: Final = 100
 """Packets of lifecheck within a second; it has one for each restart that it wants."""
-CLOSE_NS: Final = SECOND
+CLOSE_NS: Final = STOP_NS + SECOND // 2
 CLOSE_LOOKS_MAX: Final = 1000
 CLOSE_PAUSE_S: Final = 0.005
 
@@ -104,10 +104,9 @@ class Helper:
         if self.has_cgroup:
             self._group.kill()
             return
-        for pid in processes.children():
-            found = processes.stat_of(pid) if pid != self.pid and self.owns(pid) else None
-            if found:
-                processes.kill(pid, found.start)
+        orphans = processes.descendants(lambda pid: pid == self.pid or not self.owns(pid))
+        for pid, start in orphans.items():
+            processes.kill(pid, start)
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -281,11 +280,12 @@ class Helpers:
         self._wakes.arm()
 
     def close(self) -> None:
-        """Everything is off and the node is gone: see to their end, for a second at most."""
+        """Everything is off and the node is gone: see to their end, with a bound."""
         self.stop()
         until = Due(clock.now(), CLOSE_NS)
         for _ in range(CLOSE_LOOKS_MAX):
             self._reaper.reap()
+            self._look()
             if all(helper.life.is_over for helper in self._helpers) or until.is_past(clock.now()):
                 break
             clock.pause(CLOSE_PAUSE_S)

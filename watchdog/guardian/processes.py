@@ -52,12 +52,6 @@ def kill(pid: int, start: int) -> bool:
     return True
 
 
-def children() -> list[int]:
-    """Our own children; zombies and adopted orphans are among them."""
-    mine = os.getpid()
-    return [pid for pid, found in _everybody() if found.parent == mine]
-
-
 def environment_of(pid: int) -> frozenset[bytes]:
     """The NAME=VALUE that it was started with, if we may see and it has not overwritten them."""
     try:

@@ -235,9 +235,9 @@ def test_a_helper_that_fills_stderr_stops_no_deadline(bench: Bench) -> None:
 @pytest.mark.parametrize("has_cgroup", [True, False])
 def test_what_a_dead_helper_leaves_is_ended_and_is_no_hook(bench: Bench, has_cgroup: bool) -> None:
     """A command probe of a killed lifecheck: it neither stays nor keeps the node from OFF."""
-    left = bench.folder / "left"
-    text = f"setsid sh -c 'echo $$ >> {left}; exec sleep 60' &\nwait\n"
-    bench.helpers["web"] = program(bench, "web", text)
+    left, below = bench.folder / "left", bench.folder / "below"
+    inner = f"sleep 60 & echo $! >> {below}; echo $$ >> {left}; wait"
+    bench.helpers["web"] = program(bench, "web", f"setsid sh -c '{inner}' &\nwait\n")
     bench.hides_cgroups = not has_cgroup
     up = hook(bench, "up", "exit 0\n")
     bench.start(http={"port": 1}, hooks={"escalation": up}, timing_ms=TIMING)
@@ -248,6 +248,7 @@ def test_what_a_dead_helper_leaves_is_ended_and_is_no_hook(bench: Bench, has_cgr
     assert node.hear(HookEnded).ok
     os.kill(pids_of(bench.folder / "web.pids")[0], signal.SIGKILL)
     wait_for("its orphan is dead", lambda: not is_alive(first))
+    wait_for("and what that one started", lambda: not is_alive(pids_of(below)[0]))
     second = pids_of(left, 2)[1]
     deescalate(node)
     node.hear(Off)
@@ -256,6 +257,22 @@ def test_what_a_dead_helper_leaves_is_ended_and_is_no_hook(bench: Bench, has_cgr
     assert is_alive(second), "nor is what it runs"
     assert bench.stop() == 0
     wait_for("nothing is left", lambda: not is_alive(helper) and not is_alive(second))
+
+
+@pytest.mark.parametrize("has_cgroup", [True, False])
+def test_a_deaf_helper_leaves_nothing_when_the_guardian_ends(
+    bench: Bench, has_cgroup: bool
+) -> None:
+    """Its SIGKILL comes late, and what it has started is orphaned only then."""
+    left = bench.folder / "left"
+    text = f"trap '' TERM\nsh -c 'echo $$ >> {left}; sleep 60' &\nwhile :; do sleep 1; done\n"
+    bench.helpers["web"] = program(bench, "web", text)
+    bench.hides_cgroups = not has_cgroup
+    bench.start(http={"port": 1})
+    bench.node().greet()
+    (pid,) = pids_of(left)
+    assert bench.stop() == 0
+    wait_for("it is dead", lambda: not is_alive(pid), 0.5)
 
 
 def test_what_helpers_left_under_a_killed_guardian_is_ended_by_the_next(bench: Bench) -> None:
