@@ -56,6 +56,10 @@ class ProcessWatch:
         self._census = Census(rules, self._sources.forget)
         self._has_looked = False
         self._owed: set[int] = set()
+        self._missed = 0
+        """Looks that left somebody out."""
+        self._covered = 0
+        """So many of those were made good by a scan that began later."""
         self._scan_wanted = asyncio.Event()
         self._hurried = asyncio.Event()
         self._step = len(HURRY_S)
@@ -149,12 +153,11 @@ class ProcessWatch:
             if not short:
                 break
             lost = census.examine_few(short)
-            touched, is_complete = census.look(clock.now_ms())
-            lost |= touched  # who ended during this look may have an heir that is born after it
+            # Who ended during this look may have an heir that was born after it.
+            lost |= self._look()
             rules |= census.rules_of(lost)
-            if not is_complete:
+            if self._missed > self._covered:
                 self._owed |= rules
-                self._scan_wanted.set()
                 return
         self._say(rules)
 
@@ -171,6 +174,13 @@ class ProcessWatch:
 
     # Looks and scans.
 
+    def _look(self) -> set[int]:
+        touched, is_complete = self._census.look(clock.now_ms())
+        if not is_complete:
+            self._missed += 1
+            self._scan_wanted.set()
+        return touched
+
     def _hurry(self) -> None:
         is_resting = self._step >= len(HURRY_S)
         self._step = 0
@@ -182,10 +192,7 @@ class ProcessWatch:
             if await _within(self._hurried, self._pause_s()):
                 self._hurried.clear()
                 continue  # the pause is a short one now
-            touched, is_complete = self._census.look(clock.now_ms())
-            if not is_complete:
-                self._scan_wanted.set()
-            self._settle(touched)
+            self._settle(self._look())
 
     def _pause_s(self) -> float:
         if self._step < len(HURRY_S):
@@ -206,6 +213,7 @@ class ProcessWatch:
 
     async def _scan(self, *, is_gentle: bool) -> None:
         """Look at every process, a slice at a time; a gentle scan makes way for an urgent one."""
+        missed = self._missed
         census, measure = self._census, self._sources.measure
         census.matcher.begin_scan()
         census.matcher.refresh()
@@ -218,6 +226,7 @@ class ProcessWatch:
             self._settle(census.take(result))
             if is_gentle and await _within(self._scan_wanted, result.cpu_s / SCAN_SHARE):
                 return
+        self._covered = missed
 
     async def _off_loop(self, work: Callable[[], T]) -> T:
         future = asyncio.get_running_loop().run_in_executor(None, work)

@@ -196,6 +196,14 @@ class Watching:
                 self._news.clear()
                 await self._news.wait()
 
+    async def until_pids(self, *pids: int) -> None:
+        """Wait until it is exactly these of the first rule."""
+        await self.until(lambda: self.seen().pids == pids)
+
+    async def until_not(self, pids: Sequence[int]) -> None:
+        """Wait until it is none of these of the first rule."""
+        await self.until(lambda: not set(pids).intersection(self.seen().pids))
+
     async def until_alive(self, count: int, index: int = 0) -> None:
         """Wait for a count."""
         await self.until(lambda: bool(self.history) and self.alive(index) == count)
