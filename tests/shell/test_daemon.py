@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from ipc.client import RefusedError, call
 from ipc.binding import SocketPathError
+from ipc.client import RefusedError, call
 from tests.shell.guardian import FakeGuardian
 from tests.unit.watchdog.shell import samples
 from watchdog import guardian_protocol as protocol

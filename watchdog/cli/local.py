@@ -7,13 +7,15 @@ They read three values of the configuration by `tomllib` alone: `status` has to 
 import os
 import sys
 import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import click
 
-from ipc.client import RefusedError, UnreachableError, call
+from ipc import client
+from ipc.client import RefusedError, UnreachableError
 
 CONFIG_FILE: Final = "/etc/quorumdog/quorumdog.conf"
 RUN_DIR: Final = "/run/quorumdog"
@@ -23,6 +25,7 @@ NODE_HELP: Final = "The node that is expected to answer."
 SET_HELP: Final = "As given to `run`; cluster.run_dir and cluster.port matter here."
 SOCKET_HELP: Final = "The control socket, instead of the one that follows from the file."
 SUDO: Final = "it is for root and the group of [ipc] group: try `sudo quorumdog ...`"
+T = TypeVar("T")
 UNREACHABLE_CODE: Final = 3
 REFUSED_CODE: Final = 1
 
@@ -40,20 +43,56 @@ class Daemon:
         self, verb: str, fields: dict[str, object] | None = None, timeout_s: float = 5.0
     ) -> dict[str, Any]:
         """The body of the reply; a failure is said and ends the program (3, or 1 if refused)."""
+        return self._or_end(
+            verb, lambda: client.call(self.socket, verb, fields, key=self.key, timeout_s=timeout_s)
+        )
+
+    def nodes(self) -> dict[str, Any]:
+        """The node list, as pgpool's clients get it; the node that answers stands first."""
+        body = self._or_end("nodes", lambda: client.nodes(self.socket, key=self.key))
+        self._expect(_first(body))
+        return body
+
+    def subscribe(self, name: str) -> client.Subscription:
+        """A registered connection on which every change is told."""
+        line = self._or_end(name, lambda: client.subscribe(self.socket, name, key=self.key))
+        local = _first(line.nodes)
+        if self.node not in (None, local):
+            line.close()
+        self._expect(local)
+        return line
+
+    def resubscribe(self, name: str) -> client.Subscription:
+        """The same after the first one broke. Raises UnreachableError, RefusedError."""
+        return client.subscribe(self.socket, name, key=self.key)
+
+    def _or_end(self, what: str, question: Callable[[], T]) -> T:
         try:
-            return call(self.socket, verb, fields, key=self.key, timeout_s=timeout_s)
+            return question()
         except UnreachableError as error:
-            fail(UNREACHABLE_CODE, str(error), *_advice(error, self.config))
+            self.give_up(error)
         except RefusedError as error:
-            fail(REFUSED_CODE, f"{verb} refused: {printable(error.message)}")
+            fail(REFUSED_CODE, f"{what} refused: {printable(error.message)}")
+
+    def give_up(self, error: UnreachableError) -> NoReturn:
+        """Say why nobody answers, and end the program (3)."""
+        fail(UNREACHABLE_CODE, str(error), *_advice(error, self.config))
+
+    def _expect(self, local: object) -> None:
+        if self.node is not None and local != self.node:
+            text = f"the daemon at {self.socket} is {local}, not {self.node}"
+            fail(UNREACHABLE_CODE, text, "say where the other one is with --config or --socket")
 
     def status(self) -> dict[str, Any]:
         """The reply to `status`; ends the program when another node than asked for answers."""
         body = self.ask("status")
-        if self.node is not None and body["local"] != self.node:
-            text = f"the daemon at {self.socket} is {body['local']}, not {self.node}"
-            fail(UNREACHABLE_CODE, text, "say where the other one is with --config or --socket")
+        self._expect(body["local"])
         return body
+
+
+def _first(nodes: Mapping[str, Any]) -> object:
+    """The node that answers stands first."""
+    return nodes["WatchdogNodes"][0]["NodeName"]
 
 
 def find(config: str, node: str | None, settings: tuple[str, ...], socket: str | None) -> Daemon:
