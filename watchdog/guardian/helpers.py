@@ -5,7 +5,9 @@ what they start is in their group and goes with them.  Lifecheck alone may say s
 restart action it wants.  Whoever breaks the protocol is killed and started again, slowly.
 """
 
+import contextlib
 import os
+import resource
 import select
 import signal
 import socket
@@ -152,6 +154,10 @@ class Helper:
 
     def _begin(self, pid: int, given: Given) -> int:
         scheduling.apply_to_hook(pid, given.scheduling)
+        for limit in (resource.RLIMIT_RTPRIO, resource.RLIMIT_NICE):
+            # A unit's limits are for us: a helper that may take our class could starve us.
+            with contextlib.suppress(OSError):  # it has ended already
+                resource.prlimit(pid, limit, (0, 0))
         processes.set_oom_score(pid, 0)
         return pid
 

@@ -93,6 +93,7 @@ class Machine:
         if fault:
             self._log.warning("vip_interface", why=fault)
         self._hooks.warn()
+        self._restarts.warn()
 
     def reap(self) -> None:
         """A child has ended."""
@@ -168,6 +169,7 @@ class Machine:
                 self._given.supervisor.tell("STOPPING=1")
                 if self._node:
                     self._node.signal(signal.SIGTERM)
+                self._restarts.stop()
                 self._helpers.stop()
             case _:
                 assert_never(action)

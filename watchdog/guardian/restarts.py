@@ -62,6 +62,7 @@ class Restarts:
         self._told: dict[str, str] = {}
         """check -> the refusal that the log has: whoever asks again makes no line."""
         self._answer: Callable[[RestartEnded], None] | None = None
+        self._is_stopping = False
         self._group = HookGroup(
             f"quorumdog-restart-{tag}",
             lambda _: True,
@@ -95,6 +96,17 @@ class Restarts:
         self._answer = None
         self._running = {name: r._replace(ticket=0) for name, r in self._running.items()}
 
+    def warn(self) -> None:
+        """Say at the start what would fail later."""
+        for plan in self._plans.values():
+            fault = self._starter.fault(plan.argv)
+            if fault:
+                self._log.warning("hook_unusable", check=plan.check, why=fault)
+
+    def stop(self) -> None:
+        """Start no more of them: the daemon ends."""
+        self._is_stopping = True
+
     def close(self) -> None:
         """Kill the actions under way; what they have started and left stays."""
         for running in self._running.values():
@@ -104,6 +116,8 @@ class Restarts:
     # --- inside
 
     def _fault(self, plan: RestartPlan) -> str:
+        if self._is_stopping:
+            return "the daemon is being stopped"
         if plan.is_escalated and not self.is_settled():
             return "this node is not escalated, or its escalation hook has not succeeded"
         if self._starter.is_crowded:

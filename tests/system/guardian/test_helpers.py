@@ -1,6 +1,8 @@
 """Lifecheck and web are started, ended and survived: nothing they do moves the VIP."""
 
+import contextlib
 import os
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -53,6 +55,22 @@ def test_helpers_start_when_the_node_is_up_and_run_as_everybody(bench: Bench) ->
     assert os.getsid(pid) == pid
     assert bench.stop() == 0
     assert not is_alive(pid)
+
+
+def test_a_helper_may_not_take_the_guardians_class_by_itself(bench: Bench) -> None:
+    """The unit's LimitRTPRIO is inherited; above the guardian it could starve it."""
+    bench.helpers["web"] = program(bench, "web", "exec sleep 60\n")
+    before = resource.getrlimit(resource.RLIMIT_RTPRIO)
+    with contextlib.suppress(ValueError):  # no CAP_SYS_RESOURCE: then it is 0 for us as well
+        resource.setrlimit(resource.RLIMIT_RTPRIO, (20, 20))
+    try:
+        bench.start(http={"port": 1})
+    finally:
+        resource.setrlimit(resource.RLIMIT_RTPRIO, before)
+    bench.node().greet()
+    (pid,) = pids_of(bench.folder / "web.pids")
+    limits = Path(f"/proc/{pid}/limits").read_text()
+    assert limits.split("Max realtime priority")[1].split()[:2] == ["0", "0"]
 
 
 def test_lifecheck_has_the_guard_socket_and_a_key_of_its_own(

@@ -212,6 +212,19 @@ def test_off_is_confirmed_only_when_a_racing_action_is_gone(
     assert ended.ticket == 1
 
 
+def test_none_starts_while_the_daemon_stops(bench: Bench, relayed: Relayed) -> None:
+    """It would be killed in the middle; and a bad file is named at the start already."""
+    start(bench, check("db", ["/nonexistent/again"]), check("ok", ["/bin/true"]))
+    assert bench.logged("event=hook_unusable")
+    helper = relayed.next()
+    os.kill(helper.pid, signal.SIGSTOP)
+    helper.ask("ok")
+    assert bench.process
+    bench.process.terminate()
+    wait_for("it is told", lambda: bench.process is not None and bench.process.poll() == 0)
+    assert not bench.logged("event=restart_started")
+
+
 def test_a_node_that_dies_takes_a_running_action_with_it(bench: Bench, relayed: Relayed) -> None:
     """The fast path of a failover does not wait for it."""
     pids = bench.folder / "pids"
