@@ -61,6 +61,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "watchdog.core.effects",  # the record that `run` compares with the file
             "watchdog.core.settings",
             "ipc",
+            "lifecheck",  # `check test` looks with the same eyes, `check set` by the same rules
         ),
         ("click",),
     ),

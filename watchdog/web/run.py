@@ -1,7 +1,6 @@
 """The life of the health port: puts its parts together, runs until SIGTERM, and leaves nothing."""
 
 import asyncio
-import logging
 import signal
 import socket
 from pathlib import Path
@@ -40,14 +39,14 @@ async def run(plan: WebPlan, log: Log) -> None:
 async def serve(listener: socket.socket, node: Path, key: str | None, log: Log) -> None:
     """Answer on `listener` what the node at the socket `node` says, until cancelled."""
     visitors, logs = Visitors(), LibraryLog(log)
-    logging.getLogger().addHandler(logs)
+    logs.install()
     try:
         async with asyncio.TaskGroup() as tasks:
             pages = Pages(Node(node, key, tasks), visitors, logs)
             tasks.create_task(sweep(visitors))
             await accept(listener, Front(pages, visitors), visitors, log)
     finally:
-        logging.getLogger().removeHandler(logs)
+        logs.remove()
         listener.close()
 
 
