@@ -137,7 +137,7 @@ class Helper:
             words = in_group(self._group, [*command, "--plan-fd", str(PLAN_FD)])
             return self._begin(children.spawn(words, {PLAN_FD: given.plan}, environment), given)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        numbers = [f"--{what}-fd={number}" for what, number in _NUMBERS.items()]
+        numbers = ["--plan-fd", str(PLAN_FD), "--key-fd", str(KEY_FD), "--guard-fd", str(GUARD_FD)]
         words = in_group(self._group, [*PRIVILEGED, *command, *numbers])
         handles = {PLAN_FD: given.plan, KEY_FD: given.key, GUARD_FD: theirs.fileno()}
         try:
@@ -307,9 +307,6 @@ class Helpers:
         if self._given:
             for helper in self._helpers:
                 helper.look(self._given)
-
-
-_NUMBERS: Final = {"plan": PLAN_FD, "key": KEY_FD, "guard": GUARD_FD}
 
 
 def _prefix(account: users.Account | None) -> list[str]:

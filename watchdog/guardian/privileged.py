@@ -95,7 +95,8 @@ def _arguments(lifecheck: dict[str, Any], log: Log) -> list[str]:
         opened.append(("--perf-fds", _try("exit_tracepoint", open_exit_tracepoint, log)))
     for fd in (fd for _, fds in opened for fd in fds):
         os.set_inheritable(fd, True)
-    return [f"{name}={','.join(map(str, fds))}" for name, fds in opened if fds]
+    pairs = ((name, ",".join(map(str, fds))) for name, fds in opened if fds)
+    return [word for pair in pairs for word in pair]
 
 
 def _try(what: str, opening: Callable[[], list[int]], log: Log) -> list[int]:
