@@ -1,124 +1,124 @@
-"""`quorumdog check`: everything that is wrong with the configuration, then what its numbers mean.
+"""`quorumdog check`: what is wrong with the configuration; below it, what one does with checks.
 
-Exit codes: 0 ok, 1 warnings with --strict, 2 faults, 3 the file cannot be read.
+Rule: without a further word it looks at the whole file, as it always did; `test` runs a check
+here and now, `set` and `reset` ask the daemon.  Each imports what it needs when it is used.
 """
 
-import os
-import socket
-import sys
-from collections.abc import Iterator
-from typing import Final, NoReturn
+from typing import Any, Final
 
 import click
 
-from watchdog.cli.configured import FILE_HELP, NODE_HELP, SET_HELP, flags_of, warn
-from watchdog.cli.privileges import scheduling_refusal, vip_problem
-from watchdog.cli.stored import stored_members
-from watchdog.config.addresses import find_node, is_local, machine_addresses
-from watchdog.config.budget import budget
-from watchdog.config.errors import EXIT_FAULTS, ConfigError, Fault, Problem
-from watchdog.config.files import hook_warnings, key_problems, pki_problems
-from watchdog.config.load import DEFAULT_FILE, Loaded, examine
-from watchdog.config.membership import read_addresses, reconcile
-from watchdog.config.numbers import final_weights
-from watchdog.config.plan import resolve
-from watchdog.config.schema import Config
+from watchdog.cli.local import CONFIG_FILE, SOCKET_HELP, Daemon, find
 
-STRICT_CODE: Final = 1
+NODE_HELP: Final = "Which node this is; otherwise found by its address."
+FILE_HELP: Final = "The configuration file."
+SET_HELP: Final = "Replace one option of the file, such as cluster.port=9001; may be repeated."
+AGAIN_HELP: Final = "The configuration file; may also stand before the word."
+USER_HELP: Final = "Look as this user; root looks as the daemon's user when there is one."
 
 
-@click.command()
-@click.option("--config", "file", default=DEFAULT_FILE, show_default=True, help=FILE_HELP)
+class Words(click.Group):
+    """The group, with a better answer to `quorumdog check postgres`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but for a word that is none of ours."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            words = ", ".join(self.commands)
+            hint = f"to run a check: `quorumdog check test {args[0]}`"
+            ctx.fail(f"`check` knows no {args[0]!r}, only {words}; {hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Words, invoke_without_command=True)
+@click.option("--config", "file", default=CONFIG_FILE, show_default=True, help=FILE_HELP)
 @click.option("--node", metavar="NAME", help=NODE_HELP)
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings.")
-def command(*, file: str, node: str | None, settings: tuple[str, ...], strict: bool) -> None:
+@click.pass_context
+def command(
+    ctx: click.Context, *, file: str, node: str | None, settings: tuple[str, ...], strict: bool
+) -> None:
     """Say everything that is wrong with the configuration, all at once.
 
     Then warnings, and the time budget: how long a failover takes, and what it needs.
 
     Exit code: 0 ok, 1 warnings (with --strict), 2 faults, 3 the file cannot be read.
     """
-    try:
-        found = examine(file, env=os.environ, flags=flags_of(settings))
-    except ConfigError as error:
-        _end(error.faults, error.exit_code)
-    if found.loaded is None:
-        _end(found.faults, EXIT_FAULTS)
-    loaded = found.loaded
-    name, place = find_node(loaded.config.nodes, node, machine_addresses())
-    files = [*key_problems(loaded.config, os.environ), *pki_problems(loaded.config)]
-    if node is not None and name is None and place is not None:
-        files.append(place)
-    if files:
-        _end(tuple(loaded.fault(problem) for problem in files), EXIT_FAULTS)
-    warnings = [*loaded.warnings, *_machine_warnings(loaded, name, place)]
-    click.echo(_headline(loaded, name))
-    warn(warnings, err=False)
-    _print_budget(loaded)
-    sys.exit(STRICT_CODE if strict and warnings else 0)
+    if ctx.invoked_subcommand is None:
+        from watchdog.cli.check_file import check_file
+
+        check_file(file, node, settings, strict=strict)
 
 
-def _end(faults: tuple[Fault, ...], code: int) -> NoReturn:
-    for fault in faults:
-        click.echo(str(fault))
-    click.echo(f"{len(faults)} fault{'s' if len(faults) != 1 else ''}")
-    sys.exit(code)
+@command.command("test")
+@click.argument("name")
+@click.option("--config", "file", metavar="FILE", help=AGAIN_HELP)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
+@click.option("--user", metavar="NAME", help=USER_HELP)
+@click.pass_context
+def try_check(
+    ctx: click.Context, *, name: str, file: str | None, settings: tuple[str, ...], user: str | None
+) -> None:
+    """Run the probes of the check NAME once, here and now, and say what each of them sees.
+
+    No daemon is needed, and none is told. Nothing is restarted, whatever is found.
+
+    Exit code: 0 the check would be UP, 1 DOWN, 2 faults or no such check, 3 no file.
+    """
+    from watchdog.cli.check_test import run_check
+
+    above = _above(ctx)
+    run_check(name, file or above["file"], (*above["settings"], *settings), user)
 
 
-def _headline(loaded: Loaded, name: str | None) -> str:
-    weights = final_weights(loaded.config.cluster, loaded.config.nodes)
-    total = sum(weights.values())
-    here = f"this is {name}" if name else "this node is not known"
-    count = len(weights)
-    nodes = f"{count} node{'s' if count != 1 else ''}"
-    return f"{loaded.file}: ok ({nodes}, quorum {total // 2 + 1} of {total}, {here})"
+@command.command("set")
+@click.argument("name")
+@click.argument("changes", nargs=-1, required=True, metavar="KEY=VALUE...")
+@click.option("--config", "file", metavar="FILE", help=AGAIN_HELP)
+@click.option("--socket", metavar="PATH", help=SOCKET_HELP)
+@click.pass_context
+def change(
+    ctx: click.Context, *, name: str, changes: tuple[str, ...], file: str | None, socket: str | None
+) -> None:
+    """Change the pace of the running check NAME on this node, until it is reset or restarted.
+
+    Keys: every, timeout, fails, rises, window. Example: quorumdog check set postgres every=1s
+    timeout=500ms. With several probes, 2.every=10s is for the second one alone.
+
+    Exit code: 0 done, 1 refused (the reason is printed), 2 no such key or value, 3 no daemon.
+    """
+    from watchdog.cli.check_change import set_check
+
+    set_check(_daemon(ctx, file, socket), name, changes)
 
 
-def _machine_warnings(loaded: Loaded, name: str | None, place: Problem | None) -> Iterator[Fault]:
-    problems = [place, vip_problem(loaded.config, name), *hook_warnings(loaded.config)]
-    for problem in problems:
-        if problem is not None:
-            yield loaded.fault(problem)
-    if name is not None:
-        yield from map(loaded.fault, interface_problems(loaded.config, name))
-        yield from _membership(loaded, name)
+@command.command("reset")
+@click.argument("name")
+@click.option("--config", "file", metavar="FILE", help=AGAIN_HELP)
+@click.option("--socket", metavar="PATH", help=SOCKET_HELP)
+@click.pass_context
+def restore(ctx: click.Context, *, name: str, file: str | None, socket: str | None) -> None:
+    """Give the running check NAME its configured pace back, and clear its fail count.
+
+    Exit code: 0 done, 1 refused (the reason is printed), 3 no daemon.
+    """
+    from watchdog.cli.check_change import reset_check
+
+    reset_check(_daemon(ctx, file, socket), name)
 
 
-def interface_problems(config: Config, name: str) -> Iterator[Problem]:
-    """VIPs whose interface this machine lacks; none when it is not `name`'s, or never leads."""
-    node = config.nodes[name]
-    if node.role == "witness" or not is_local(node.address, machine_addresses()):
-        return
-    there = {interface for _, interface in socket.if_nameindex()}
-    for vip, options in config.vip.items():
-        if options.interface not in there:
-            yield Problem(
-                ("vip", vip, "interface"),
-                f"this machine has no interface {options.interface}",
-                f"{name} could not hold the VIP when it is elected",
-                f"see `ip link`; there are: {', '.join(sorted(there))}",
-            )
+def _daemon(ctx: click.Context, file: str | None, socket: str | None) -> Daemon:
+    """The daemon that is meant; ends the program when it is another node than --node says."""
+    above = _above(ctx)
+    daemon = find(file or above["file"], above["node"], above["settings"], socket)
+    if above["node"] is not None:
+        daemon.status()
+    return daemon
 
 
-def _membership(loaded: Loaded, name: str) -> Iterator[Fault]:
-    plan = resolve(loaded, name, env=os.environ)
-    addresses = read_addresses(plan["data_dir"], plan["cluster_id"])
-    try:
-        _, alarm = reconcile(plan, stored_members(plan), addresses)
-    except ConfigError as error:
-        yield from error.faults
-        return
-    if alarm is not None:
-        yield Fault(loaded.file, alarm)
-
-
-def _print_budget(loaded: Loaded) -> None:
-    head, *lines = budget(loaded.config)
-    click.echo(f"time budget ({head}):")
-    for line in lines:
-        click.echo(f"  {line}")
-    kind = loaded.config.cluster.scheduling
-    refusal = scheduling_refusal(kind)
-    verdict = "this process may use it" if refusal is None else f"not permitted here ({refusal})"
-    click.echo(f'  scheduling class: "{kind}"; {verdict}')
+def _above(ctx: click.Context) -> dict[str, Any]:
+    """The options that stood before the word."""
+    assert ctx.parent is not None
+    return ctx.parent.params

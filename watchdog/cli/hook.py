@@ -8,7 +8,6 @@ code are the hook's own.  The contract of hooks: docs/hooks.md.
 import errno
 import json
 import os
-import pwd
 import signal
 from collections.abc import Mapping
 from typing import Any, Final
@@ -17,6 +16,7 @@ import click
 
 from watchdog.cli.configured import FILE_HELP, NODE_HELP, loaded_or_exit, refuse
 from watchdog.cli.local import fail
+from watchdog.cli.privileges import become
 from watchdog.cli.resolved import local_node
 from watchdog.config.errors import ConfigError
 from watchdog.config.load import DEFAULT_FILE, Loaded
@@ -76,6 +76,8 @@ def event_of(plan: Mapping[str, Any], kind: str) -> dict[str, str | int]:
         "new_state": new,
         "old_coordinator": "",
         "new_coordinator": plan["node"] if new else "",
+        "check": "",
+        "when": "",
         "cluster": plan["cluster"],
         "node": plan["node"],
         "vips": " ".join(f"{vip['address']}/{vip['prefix']}" for vip in plan["vips"]),
@@ -113,7 +115,7 @@ def _become(argv: list[str], environment: Mapping[str, str], event: str, user: s
     os.close(stdin)
     try:
         if user is not None:
-            _switch_user(user)
+            become(user)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and exec would keep that
         signal.setitimer(signal.ITIMER_REAL, int(environment["QUORUMDOG_DEADLINE_MS"]) / 1000)
         os.execve(argv[0], argv, dict(environment))
@@ -127,12 +129,3 @@ def _advice(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOEXEC:
         return "a script begins with the line #!/bin/sh, or whatever interprets it"
     return "see `quorumdog check`"
-
-
-def _switch_user(user: str) -> None:
-    entry = pwd.getpwnam(user)
-    if entry.pw_uid == os.geteuid():
-        return
-    os.initgroups(user, entry.pw_gid)
-    os.setgid(entry.pw_gid)
-    os.setuid(entry.pw_uid)

@@ -5,6 +5,8 @@ all have a say (sched(7), capabilities(7)).
 """
 
 import os
+import pwd
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +27,32 @@ def has_capability(number: int) -> bool:
         if line.startswith("CapEff:"):
             return bool(int(line.split()[1], 16) >> number & 1)
     return False
+
+
+def unreadable(user: str, paths: Iterable[str]) -> str:
+    """The first of `paths` that the user cannot read, or "": asked by being him for a moment.
+
+    Only for root; KeyError when there is no such user.
+    """
+    entry = pwd.getpwnam(user)
+    group = os.getegid()
+    os.setegid(entry.pw_gid)
+    os.seteuid(entry.pw_uid)
+    try:
+        return next((p for p in paths if not os.access(p, os.R_OK, effective_ids=True)), "")
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+
+
+def become(user: str) -> None:
+    """Change to another user for good; KeyError when there is none, OSError when not allowed."""
+    entry = pwd.getpwnam(user)
+    if entry.pw_uid == os.geteuid():
+        return
+    os.initgroups(user, entry.pw_gid)
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)
 
 
 def scheduling_refusal(kind: str) -> str | None:

@@ -9,7 +9,7 @@ from tests.unit.watchdog.cli.runs import configured, run
 from tests.unit.watchdog.config.samples import loaded
 from watchdog.cli.hook import HOOK_PATH, environment_of, event_of
 from watchdog.config.plan import resolve
-from watchdog.guardian import hooks
+from watchdog.guardian import hook_start
 
 
 def plan(folder: Path) -> dict[str, Any]:
@@ -21,8 +21,15 @@ def plan(folder: Path) -> dict[str, Any]:
 def test_facts_are_those_that_the_guardian_tells(kind: str, tmp_path: Path) -> None:
     """A hook that works in the test must find the same names later."""
     event = event_of(plan(tmp_path), kind)
-    assert set(event) == {*hooks.Facts._fields, "schema", "cluster", "node", "vips", "interfaces"}
-    assert HOOK_PATH == hooks.PATH
+    assert set(event) == {
+        *hook_start.Facts._fields,
+        "schema",
+        "cluster",
+        "node",
+        "vips",
+        "interfaces",
+    }
+    assert HOOK_PATH == hook_start.PATH
 
 
 def test_environment_and_event_say_the_same(tmp_path: Path) -> None:
