@@ -135,6 +135,7 @@ def _inheritable() -> Iterator[int]:
 
 def _spawn(path: str, argv: tuple[str, ...]) -> tuple[int, int]:
     ours, theirs = os.pipe()
+    pid = 0
     try:
         pid = os.posix_spawn(
             path,
@@ -150,9 +151,8 @@ def _spawn(path: str, argv: tuple[str, ...]) -> tuple[int, int]:
             setsigmask=(),
             setsigdef=DEFAULTED,
         )
-    except BaseException:
-        os.close(ours)
-        raise
     finally:
         os.close(theirs)
+        if not pid:
+            os.close(ours)
     return ours, pid

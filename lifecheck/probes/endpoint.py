@@ -59,15 +59,14 @@ class Endpoint:
 
 
 async def _connect(family: socket.AddressFamily, address: SocketAddress) -> socket.socket:
-    line = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    try:
+    with contextlib.ExitStack() as undo:
+        kind = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
+        line = undo.enter_context(socket.socket(family, kind))
         await asyncio.get_running_loop().sock_connect(line, address)
         if line.getsockname() == line.getpeername():  # a free port may connect to itself
             raise ConnectionRefusedError(errno.ECONNREFUSED, "only this probe itself is there")
-    except BaseException:
-        line.close()
-        raise
-    return line
+        undo.pop_all()
+        return line
 
 
 def join(host: str, port: int) -> str:

@@ -1,0 +1,69 @@
+"""Bytes in TLS, as the probe `http` uses it."""
+
+import asyncio
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.shell.probing import cancelled, listening, look, probe, saying, silence
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """A listener's side of TLS, with a certificate that nobody signed."""
+    folder: Path = tmp_path_factory.mktemp("tls")
+    key, certificate = folder / "key", folder / "certificate"
+    request = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1"
+    words = [
+        *request.split(),
+        "-subj",
+        "/CN=elsewhere",
+        "-keyout",
+        str(key),
+        "-out",
+        str(certificate),
+    ]
+    subprocess.run(words, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_https_asks_whoever_is_there(tls: ssl.SSLContext, version: ssl.TLSVersion) -> None:
+    """A certificate for another name is no fault of the service on loopback."""
+    tls.maximum_version = version
+
+    async def story() -> None:
+        answer = saying(OK + b"\r\n", b"a" * 40_000, b"ready")
+        async with listening(answer, ssl=tls) as port:
+            url = f"https://127.0.0.1:{port}/"
+            assert (await look(probe("http", url=url, status=[200], body=None))).ok
+            assert (await look(probe("http", url=url, status=[200], body="ready"))).ok
+            plain = probe("http", url=f"http://127.0.0.1:{port}/", status=[200], body=None)
+            assert not (await look(plain)).ok
+
+    asyncio.run(story())
+
+
+def test_https_to_something_else_is_said() -> None:
+    """A plain listener, one that closes and one that is silent."""
+
+    async def story() -> None:
+        async with listening(saying(OK + b"\r\n")) as port:
+            subject = probe("http", url=f"https://127.0.0.1:{port}/", status=[200], body=None)
+            outcome = await look(subject)
+            assert not outcome.ok
+            assert outcome.detail.startswith(f"TLS with 127.0.0.1:{port} failed")
+        async with listening(saying()) as port:
+            subject = probe("http", url=f"https://127.0.0.1:{port}/", status=[200], body=None)
+            assert not (await look(subject)).ok
+        async with listening(silence) as port:
+            subject = probe("http", url=f"https://127.0.0.1:{port}/", status=[200], body=None)
+            assert await cancelled(subject) == f"TLS handshake with 127.0.0.1:{port}"
+
+    asyncio.run(story())
