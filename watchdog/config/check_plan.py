@@ -76,13 +76,22 @@ def _heartbeat(config: Config, node: str) -> dict[str, Any]:
 
 
 def check_row(name: str, check: Check) -> dict[str, Any]:
-    """One check with its probes; also what a difference between two files is found by."""
+    """One check with its probes."""
     return {
         "name": name,
         "when": check.options.when,
         "on_fail": _on_fail(check),
         "probes": [_probe_row(probe) for probe in check.probes],
     }
+
+
+def shared_row(name: str, check: Check) -> dict[str, Any]:
+    """What all nodes share of a check; a pidfile is each machine's own path, as `data_dir` is."""
+    row = check_row(name, check)
+    for probe in row["probes"]:
+        if probe["options"].get("pidfile") is not None:
+            probe["options"]["pidfile"] = "local"
+    return row
 
 
 def _on_fail(check: Check) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from watchdog.config.schema import Cluster, Hooks, Http, Lifecheck, Node
 from watchdog.config.values import format_ms
 
 DEADTIME_INTERVALS: Final = 3
+AGAIN_MS: Final = 1_000
+"""A failure that does not count yet is looked at again after this, or after `every` if shorter."""
 _RESTART_KEYS: Final = ("restart", "restarts", "restart_within", "restart_timeout")
 
 
@@ -55,12 +57,12 @@ def _pace(probe: Probe) -> Iterator[Problem]:
             "a probe would still run when its next one is due",
             f'write timeout = "{every}" or less',
         )
-    least = rhythm.every * (rhythm.fails - 1)
+    least = min(rhythm.every, AGAIN_MS) * (rhythm.fails - 1)
     if 0 < probe.pace.window < least:
         yield Problem(
             (*probe.path, "window"),
             f"`{name}.window` = {format_ms(probe.pace.window)} is too short:"
-            f" {rhythm.fails} runs every {format_ms(rhythm.every)} never fall into it",
+            f" {rhythm.fails} failures take {format_ms(least)} at least",
             "the check could never become DOWN",
             f'write window = "{format_ms(least)}" or more, or lower `fails`',
         )

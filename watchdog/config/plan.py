@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from watchdog.config.check_plan import check_row, expectation, http_part, lifecheck_part
+from watchdog.config.check_plan import expectation, http_part, lifecheck_part, shared_row
 from watchdog.config.files import key_file
 from watchdog.config.load import Loaded
 from watchdog.config.numbers import (
@@ -163,7 +163,7 @@ def group_digests(config: Config) -> dict[str, str]:
         "timing": timing_ms(config),
         "ipc": config.ipc.model_dump(exclude={"authkey_file"}),
         "lifecheck": config.lifecheck.model_dump(),
-        "check": [check_row(name, check) for name, check in config.check.items()],
+        "check": [shared_row(name, check) for name, check in config.check.items()],
     }
     return {name: _digest(value) for name, value in groups.items()}
 

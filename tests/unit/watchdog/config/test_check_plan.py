@@ -194,3 +194,13 @@ def test_difference_of_a_check_is_named(tmp_path: Path) -> None:
         assert {name for name in before if before[name] != after[name]} == {group}
     spelt_out = group_digests(loaded(tmp_path, GOOD + CHECK + "fails = 3\n[http]\n").config)
     assert spelt_out == before, "a default that is written down is no difference"
+
+
+def test_pidfile_is_each_machines_own(tmp_path: Path) -> None:
+    """As `data_dir` is; that there is one, and all the rest, is shared."""
+    one, other, none = (
+        group_digests(loaded(tmp_path, f"{GOOD}[check.c]\n{line}\n").config)["check"]
+        for line in ('pidfile = "/a"', 'pidfile = "/b"', 'exe = "/a"')
+    )
+    assert one == other
+    assert one != none

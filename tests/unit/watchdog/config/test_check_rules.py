@@ -14,8 +14,8 @@ WRONG = [
     (PG + 'on_fail = "report"\nrestarts = 4\n', "`restarts` has no effect", 3),
     (PG + 'every = "1s"\ntimeout = "2s"\n', "timeout` = 2s is longer than `every` = 1s", 3),
     (PG + 'every = "1s"\ntimeout = "2s"\n', 'write timeout = "1s" or less', 3),
-    (PG + 'fails = 5\nwindow = "10s"\n', "5 runs every 5s never fall into it", 3),
-    (PG + 'fails = 5\nwindow = "10s"\n', 'write window = "20s" or more', 3),
+    (PG + 'fails = 5\nwindow = "3s"\n', "5 failures take 4s at least", 3),
+    (PG + 'fails = 5\nwindow = "3s"\n', 'write window = "4s" or more', 3),
     ("[check.l]\nload = 8.0\nclear = 8\n", "clear` = 8 is not below the threshold of 8", 2),
     ('[check.m]\nmemory = "90%"\nclear = "95%"\n', "it is 81 then", 2),
     ('[check.d]\ndisk = "/"\nclear = "95%"\n', "below the threshold of 95", 2),
@@ -39,7 +39,7 @@ def test_contradiction_is_refused_at_its_line(
 
 RIGHT = [
     PG + 'every = "1s"\n',
-    PG + 'fails = 5\nwindow = "20s"\n',
+    PG + 'fails = 5\nwindow = "4s"\n',
     PG + 'on_fail = "restart"\nrestart = "/bin/true"\nrestarts = 1\n',
     PG + 'on_fail = "priority:-3"\n',
     "[check.l]\nload = 8.0\nclear = 7.5\n",
