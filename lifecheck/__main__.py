@@ -38,6 +38,9 @@ def main(arguments: Sequence[str]) -> int:
     """Run lifecheck; its exit code."""
     options = read_options(arguments)
     die_with_the_guardian()
+    for descriptor in (number for numbers in options.values() for number in numbers):
+        # A probe's command must not get the keys to the machine with its environment.
+        os.set_inheritable(descriptor, False)
     document = read(options["plan-fd"][0], PLAN_SIZE_MAX)
     try:
         plan = plans.parse(document)
@@ -86,7 +89,7 @@ def read_options(arguments: Sequence[str]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {name: [] for name in (*NEEDED, *OPTIONAL)}
     for name, value in zip(arguments[::2], arguments[1::2], strict=False):
         key = name.removeprefix("--")
-        if key not in found or not value.replace(",", "").isdecimal():
+        if key not in found or not all(number.isdecimal() for number in value.split(",")):
             refuse(f"unknown argument {name} {value}")
         found[key] = [int(number) for number in value.split(",")]
     missing = [name for name in NEEDED if not found[name]]

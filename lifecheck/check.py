@@ -96,9 +96,10 @@ class Check:
             detector.change(patience_of(probe))
 
     def reset(self) -> None:
-        """Clear counts and the restart window; the next outcome of each probe decides alone."""
+        """As configured, with no counts; the next outcome of each probe decides alone."""
         self.fail_count = 0
         self.restarts.forget()
+        self.change(list(self.plan.probes))
         for detector in self.detectors:
             detector.reset()
 

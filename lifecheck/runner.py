@@ -200,9 +200,21 @@ class Runner:
         raise SettingError(f"no check is called {name!r} on this node; there are: {known}")
 
     def _set(self, check: Check, settings: dict[str, str]) -> dict[str, object]:
-        probes = apply(check.probes, settings)
-        check.change(probes)
-        for index, probe in enumerate(probes):
+        check.change(apply(check.probes, settings))
+        self._set_pace(check)
+        text = " ".join(f"{key}={value}" for key, value in settings.items())
+        self._log.info("check_set", check=check.plan.name, settings=text)
+        return {}
+
+    def _reset(self, check: Check) -> dict[str, object]:
+        check.reset()
+        self._set_pace(check)
+        self._log.info("check_reset", check=check.plan.name)
+        self._say()
+        return {}
+
+    def _set_pace(self, check: Check) -> None:
+        for index, probe in enumerate(check.probes):
             key = (check.plan.name, index)
             if key in self._slots:
                 self._slots[key].timeout_ms = probe.timeout_ms
@@ -210,17 +222,6 @@ class Runner:
                 self._watch.pace(self._rules.index(key), probe.every_ms)
         if check.is_counting:
             self._wake(check)
-        text = " ".join(f"{key}={value}" for key, value in settings.items())
-        self._log.info("check_set", check=check.plan.name, settings=text)
-        return {}
-
-    def _reset(self, check: Check) -> dict[str, object]:
-        check.reset()
-        self._log.info("check_reset", check=check.plan.name)
-        if check.is_counting:
-            self._wake(check)
-        self._say()
-        return {}
 
     # --- arming
 

@@ -32,6 +32,8 @@ ELSEWHERE = {
     "watchdog/shell/sink.py": "only names and types",
     "watchdog/web/__main__.py": "inherits a descriptor, ends its process: tests/system",
     "watchdog/web/clock.py": "reads the clock",
+    "lifecheck/clock.py": "reads the clock",
+    "lifecheck/parts.py": "only names and types",
     "watchdog/cli/demo/__init__.py": "runs everything below: tests/system/test_demo.py",
     "watchdog/cli/demo/client.py": "asks a real VIP: tests/system",
     "watchdog/cli/demo/lab.py": "makes namespaces: tests/system/test_cluster.py",

@@ -222,3 +222,12 @@ def test_changed_numbers_count_from_the_next_outcome() -> None:
     assert subject.verdict is Verdict.UNKNOWN
     fail(subject)
     assert subject.verdict is Verdict.DOWN
+
+
+def test_a_reset_takes_back_what_was_changed() -> None:
+    """The file is what holds, once the operator is done."""
+    subject = check("web", probe(fails=3))
+    subject.change([probe(fails=1)])
+    subject.reset()
+    assert subject.probes == list(subject.plan.probes)
+    assert subject.detectors[0].patience.fails == 3
