@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from lifecheck import clock, procfs
 from lifecheck.matching import Matcher, Rule, has_ended
-from lifecheck.newcomers import Newcomers
+from lifecheck.newcomers import YOUNG_MAX, Newcomers
 from lifecheck.pidfds import UNHELD, Held, Table, hold
 
 FEW: Final = 16
@@ -48,7 +48,8 @@ class Census:
         self.rules = list(rules)
         self.matcher = Matcher(rules)
         self.table = Table(len(self.matcher.places))
-        self._newcomers = Newcomers(procfs.newest(), procfs.number_max())
+        # Who was born a moment ago may be in the middle of an exec, and say nothing to a scan.
+        self._newcomers = Newcomers(max(procfs.newest() - YOUNG_MAX, 0), procfs.number_max())
         self._forget = forget
         self._last_ended = [0] * len(self.matcher.places)
         self._hides_others = procfs.hides_others()

@@ -96,6 +96,7 @@ class ProcessWatch:
         try:
             self._sources.open(loop)
             await self._scan(is_gentle=False)
+            self._look()
             self._has_looked = True
             loop.add_reader(table.epoll.fileno(), self._deaths)
             self._sources.listen()

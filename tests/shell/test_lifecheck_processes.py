@@ -167,7 +167,7 @@ def test_a_number_that_is_given_out_again_is_another_process(names: Names) -> No
         for heir, alive in ((name, 1), (stranger, 0)):
             with sleeper(name) as child:
                 async with watching(prefix(name), names=names) as watched:
-                    assert watched.alive() == 1
+                    await watched.until_alive(1)
                     child.kill()
                     child.wait()
                     for _ in range(500):
@@ -196,7 +196,8 @@ def test_exec_into_another_program_leaves_the_check(names: Names) -> None:
         with script(EXECS, mark) as child:
             assert read_line(child) == "ready"
             async with watching(*rules, names=names) as watched:
-                assert (watched.alive(0), watched.alive(1)) == (1, 0)
+                await watched.until_alive(1, 0)
+                assert watched.alive(1) == 0
                 tell(child, name)
                 await until(lambda: procfs.command(child.pid).startswith(name.encode()))
                 watched.watch.look_again(0)
@@ -284,7 +285,7 @@ def test_every_kind_of_process_has_to_be_there_often_enough(names: Names) -> Non
         with nursery() as parent:
             ones, twos = parent.spawn(3, first), parent.spawn(2, second)
             async with watching(prefix(first, second, min_count=2), names=names) as watched:
-                assert watched.alive() == 2
+                await watched.until_alive(2)
                 os.kill(ones[0], signal.SIGKILL)
                 os.kill(twos[0], signal.SIGKILL)
                 await watched.until_alive(1)
@@ -326,7 +327,7 @@ def test_ten_thousand_processes_are_watched() -> None:
             pids = parent.spawn(10_000, name)
             for names in ((), NAMES):
                 async with watching(prefix(name, min_count=9_999), names=names) as watched:
-                    assert watched.alive() == len(pids)
+                    await watched.until_alive(len(pids))
                     assert len(watched.seen().pids) == 64
                     os.kill(pids.pop(), signal.SIGKILL)
                     await watched.until_alive(len(pids))
