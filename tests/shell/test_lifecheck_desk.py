@@ -290,6 +290,37 @@ def test_details_are_asked_for_and_kept() -> None:
     play(story)
 
 
+def test_a_young_answer_is_shown_again_unless_something_was_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A flood of `status` must not become one of questions to the lifecheck."""
+    monkeypatch.setattr(lifecheck_desk, "FRESH_S", 60.0)
+
+    async def look(stage: Stage, client: Client) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(stage.desk.refresh())
+            await asyncio.sleep(0)
+            stage.desk.answer(client, Answer(pushed(client)[-1][1]["rid"], True, {}))
+
+    async def story(stage: Stage) -> None:
+        client = stage.join("lifecheck", 1)
+        await look(stage, client)
+        await stage.desk.refresh()
+        assert len(pushed(client)) == 1
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(stage.desk.change("check_reset", {"name": "x"}))
+            await asyncio.sleep(0)
+            stage.desk.answer(client, Answer(pushed(client)[-1][1]["rid"], True, {}))
+        await look(stage, client)
+        assert [body["verb"] for _, body in pushed(client)] == [
+            "details",
+            "check_reset",
+            "details",
+        ]
+
+    play(story)
+
+
 def test_a_lifecheck_that_hangs_delays_a_status_a_little_and_is_asked_once() -> None:
     """What it said before is shown; a thousand questions would only drop its connection."""
 

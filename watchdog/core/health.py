@@ -48,7 +48,7 @@ class Health:
         if self._opinions.reported(event):
             parts.out.note(
                 "verdict",
-                node=event.subject,
+                subject=event.subject,
                 verdict=event.verdict.value,
                 source=event.source,
                 reason=event.reason,

@@ -40,6 +40,8 @@ from watchdog.shell.plan import NodePlan
 
 DETAILS_S: Final = 0.1
 """How long a `status` waits for the built-in lifecheck before it shows what it knew."""
+FRESH_S: Final = 0.1
+"""An answer so young is shown again: a flood of `status` must not reach the lifecheck."""
 CHANGE_S: Final = 3.0
 NOT_RUNNING: Final = "the built-in lifecheck does not run here"
 
@@ -79,6 +81,7 @@ class LifecheckDesk:
         """What the built-in lifecheck answered last when it was asked for its checks."""
         self.is_answering = False
         """Whether it answered in time when it was asked last."""
+        self._fresh_until_s = 0.0
         self.was_started = False
         """Whether any lifecheck ever spoke to this process."""
 
@@ -110,7 +113,7 @@ class LifecheckDesk:
         for asked in self._asked.values():
             asked.cancel()
         self._asked.clear()
-        self.details, self.is_answering = {}, False
+        self.details, self.is_answering, self._fresh_until_s = {}, False, 0.0
 
     def _end(self, source: Source, why: str) -> None:
         if source.timer is not None:
@@ -205,7 +208,8 @@ class LifecheckDesk:
         """Ask for the present details; those known before stay when it does not answer in time."""
         asked = self._asked.get(self._details_rid)
         if asked is None:
-            if self._builtin is None:
+            now_s = asyncio.get_running_loop().time()
+            if self._builtin is None or now_s < self._fresh_until_s:
                 return
             # One question at a time: a lifecheck that hangs must not find hundreds of them.
             self._details_rid, asked = self._ask(self._builtin, "details", {})
@@ -223,6 +227,7 @@ class LifecheckDesk:
             return timed_out(f"the lifecheck did not answer within {CHANGE_S:g} s")
         if asked.cancelled():
             return bad("the lifecheck ended before it answered")
+        self._fresh_until_s = 0.0
         answer = asked.result()
         return ok(answer.body) if answer.ok else bad(_message(answer))
 
@@ -233,6 +238,7 @@ class LifecheckDesk:
         asked = self._asked.pop(answer.rid, None)
         if answer.rid == self._details_rid and answer.ok:
             self.details = answer.body
+            self._fresh_until_s = asyncio.get_running_loop().time() + FRESH_S
         if asked is not None and not asked.done():
             asked.set_result(answer)
         return ok()

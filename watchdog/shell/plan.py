@@ -169,7 +169,7 @@ def parse(text: str | bytes) -> NodePlan:
         pki=_pki(plan["pki"]),
         vips=tuple(_vip(vip) for vip in plan["vips"]),
         record=_optional_path(part["record"]),
-        lifecheck=_lifecheck(part.get("lifecheck")),
+        lifecheck=_lifecheck(part["lifecheck"]),
         notices=tuple(part.get("notices", ())),
     )
 
@@ -200,9 +200,7 @@ def _ipc(row: Mapping[str, Any]) -> IpcPlan:
     )
 
 
-def _lifecheck(row: Mapping[str, Any] | None) -> LifecheckPlan:
-    if row is None:
-        return NO_LIFECHECK
+def _lifecheck(row: Mapping[str, Any]) -> LifecheckPlan:
     return LifecheckPlan(row["expected"], row["method"], row["on_loss"], row["deadtime_ms"])
 
 
