@@ -25,7 +25,7 @@ class Watch(Protocol):
         """What is there now; None before the first look."""
 
     def look_again(self, place: int) -> None:
-        """Look for new processes soon."""
+        """Look for new processes now, and call out in any case when that is done."""
 
     def pace(self, place: int, every_ms: int) -> None:
         """Look for new processes so often."""

@@ -248,8 +248,9 @@ class Runner:
             if key in self._slots:
                 self._slots[key].wake()
             elif self._watch is not None:
+                # Not judged by what is known now: a service that was started this very moment
+                # has not been found yet. The watch calls out when it has looked.
                 self._watch.look_again(self._rules.index(key))
-                self._watched[key].look()
 
     def _runs_of(self, check: Check) -> list[Runs]:
         keys = [(check.plan.name, index) for index in range(len(check.probes))]

@@ -47,6 +47,8 @@ class Watched:
         self._sight = sight
         self._took = took
         self._presence = Presence(options["min_count"], options["absent_for_ms"])
+        # A restart while the old process still holds its port would only fail.
+        self._is_hasty = check.plan.on_fail.kind != "restart"
         self._timer: asyncio.TimerHandle | None = None
 
     def look(self) -> None:
@@ -55,7 +57,7 @@ class Watched:
         if not self._check.is_counting or (seen := self._sight()) is None:
             return
         now_ms = clock.now_ms()
-        judgement = self._presence.saw(now_ms, seen.alive, seen.early)
+        judgement = self._presence.saw(now_ms, seen.alive, seen.early if self._is_hasty else 0)
         if judgement.ok is not None:
             pause_ms = self._took(Outcome(judgement.ok, seen.detail))
             # The check may have been held by what its outcome led to: a restart is under way.

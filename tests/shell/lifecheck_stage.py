@@ -54,6 +54,7 @@ class FakeWatch:
         self.sight: FakeSight | None = None
         self.paces: list[tuple[int, int]] = []
         self.looks = 0
+        self.found: int | None = None
 
     def see(self, alive: int, early: int = 0) -> None:
         """Call a change out."""
@@ -65,8 +66,14 @@ class FakeWatch:
         return self.sight
 
     def look_again(self, place: int) -> None:
-        """Count."""
+        """Look, and call out what `found` says is there by then."""
         self.looks += 1
+        asyncio.get_running_loop().call_soon(self._looked)
+
+    def _looked(self) -> None:
+        if self.found is not None:
+            self.sight = FakeSight(self.found)
+        self._changed(0)
 
     def pace(self, place: int, every_ms: int) -> None:
         """Keep it."""

@@ -90,6 +90,20 @@ def test_an_escalated_check_counts_where_and_while_it_is_armed(tmp_path: Path) -
     assert stage.log.events.count("check_armed") == stage.log.events.count("check_disarmed") == 1
 
 
+def test_a_service_that_has_just_been_started_is_looked_for_first(tmp_path: Path) -> None:
+    """The escalation hook started it a moment ago: what was known before says nothing."""
+    stage = Stage(tmp_path, (plan("db", process(), when="escalated"),))
+
+    async def story() -> None:
+        stage.watch.see(0)
+        stage.watch.found = 1
+        stage.node.push("q", {"event": "armed", "epoch": 5})
+        await eventually(lambda: "check_up" in stage.log.events)
+
+    play(stage, story)
+    assert "dead" not in stage.node.verdicts
+
+
 def test_a_service_is_restarted_before_the_node_lets_go(tmp_path: Path) -> None:
     """Twice within the window; the third time the VIP moves."""
     stage = Stage(tmp_path, (plan("db", process(), on_fail=RESTART),))

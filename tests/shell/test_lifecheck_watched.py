@@ -11,7 +11,7 @@ from lifecheck.detector import Verdict
 from lifecheck.probes import Outcome
 from lifecheck.watched import Watched
 from tests.shell.lifecheck_node import eventually
-from tests.unit.lifecheck.checks import plan, process
+from tests.unit.lifecheck.checks import RESTART, plan, process
 
 
 @dataclass
@@ -26,8 +26,9 @@ class FakeSight:
 class Stage:
     """One process probe."""
 
-    def __init__(self, when: Any = "always", **fields: Any) -> None:
-        self.check = Check(plan("db", process(**fields), when=when), clock.now_ms())
+    def __init__(self, when: Any = "always", on_fail: Any = None, **fields: Any) -> None:
+        made = plan("db", process(**fields), when=when, on_fail=on_fail)
+        self.check = Check(made, clock.now_ms())
         self.sight: FakeSight | None = FakeSight()
         self.outcomes: list[bool] = []
         self.watched = Watched(self.check, 0, lambda: self.sight, self.took)
@@ -73,6 +74,19 @@ def test_one_that_has_begun_to_exit_is_gone() -> None:
     async def story() -> None:
         stage = Stage()
         stage.see(1, early=1)
+        assert stage.check.verdict is Verdict.DOWN
+
+    play(story)
+
+
+def test_a_restart_waits_for_the_real_end() -> None:
+    """The old process still holds its port; a new one would fail, and cost a restart."""
+
+    async def story() -> None:
+        stage = Stage(on_fail=RESTART)
+        stage.see(1, early=1)
+        assert stage.check.verdict is Verdict.UP
+        stage.see(0)
         assert stage.check.verdict is Verdict.DOWN
 
     play(story)
