@@ -43,13 +43,13 @@ class Endpoint:
 
     async def addresses(self) -> list[Address]:
         """Return where to connect to, at most ADDRESSES_MAX."""
-        with contextlib.suppress(socket.gaierror, UnicodeError):
+        with contextlib.suppress(socket.gaierror, ValueError):
             return self._look_up(socket.AI_NUMERICHOST)
         try:
             return await self._resolver.call(lambda: self._look_up(0))
         except HangingError as error:
             raise ConnectError(str(error)) from None
-        except (OSError, UnicodeError) as error:
+        except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise ConnectError(words.clean(f"cannot look up {self._host}: {reason}")) from None
 

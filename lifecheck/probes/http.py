@@ -71,6 +71,8 @@ class HttpProbe:
                 return Outcome(False, words.clean(reason))
             except OSError as error:
                 return Outcome(False, words.fault(error, self._endpoint.name))
+            except ValueError as error:  # a name that TLS cannot say
+                return Outcome(False, words.clean(f"{self._endpoint.name}: {error}"))
 
     def close(self) -> None:
         """Nothing is kept."""

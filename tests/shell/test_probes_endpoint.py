@@ -53,6 +53,18 @@ def test_a_port_without_a_listener_never_connects_to_itself() -> None:
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("host", ["a\0b", "a" * 64 + ".x", "", "..", "\u00e9" * 80])
+def test_a_host_that_is_none_is_said(host: str) -> None:
+    """Whatever configuration let through, the run ends with a sentence."""
+
+    async def story() -> None:
+        with pytest.raises(ConnectError, match=r"\w"):
+            async with asyncio.timeout(20):
+                await Endpoint(host, 1).connect()
+
+    asyncio.run(story())
+
+
 def test_addresses_are_written_as_people_write_them() -> None:
     """Version 6 needs brackets beside a port."""
     assert join("::1", 80) == "[::1]:80"

@@ -15,6 +15,7 @@ async def _forever(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     for number in range(1_000_000):
         writer.write(b"X-%d: y\r\n" % number)
         await writer.drain()
+        await asyncio.sleep(0)
 
 
 async def _closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

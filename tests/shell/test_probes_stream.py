@@ -1,12 +1,14 @@
 """Bytes in TLS, as the probe `http` uses it."""
 
 import asyncio
+import socket
 import ssl
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from lifecheck.probes.stream import handshake
 from tests.shell.probing import cancelled, listening, look, probe, saying, silence
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -65,5 +67,20 @@ def test_https_to_something_else_is_said() -> None:
         async with listening(silence) as port:
             subject = probe("http", url=f"https://127.0.0.1:{port}/", status=[200], body=None)
             assert await cancelled(subject) == f"TLS handshake with 127.0.0.1:{port}"
+
+    asyncio.run(story())
+
+
+def test_a_name_that_tls_cannot_say_is_said(tls: ssl.SSLContext) -> None:
+    """It reaches the address all the same: resolvers allow more than TLS does."""
+
+    async def story() -> None:
+        async with listening(saying(OK + b"\r\n"), ssl=tls) as port:
+            line = socket.socket()
+            line.setblocking(False)
+            with line:
+                await asyncio.get_running_loop().sock_connect(line, ("127.0.0.1", port))
+                with pytest.raises(ValueError, match=r"leading dot|label"):
+                    await handshake(line, ssl.create_default_context(), ".x")
 
     asyncio.run(story())
