@@ -24,6 +24,13 @@ DIRECTORY: Final = "/etc/quorumdog"
 FILE_NAME: Final = "quorumdog.conf"
 KEY_NAME: Final = "authkey"
 FAILED_CODE: Final = 1
+HINTS: Final = (
+    "# What must work where the VIP is; docs/configuration.md has every kind of check.",
+    "#[check.postgres]",
+    '#process = "/usr/lib/postgresql/15/bin/postgres -D"',
+    "#[http]                                  # health pages for load balancers",
+    '#listen = "0.0.0.0:8780"',
+)
 
 
 @click.command()
@@ -98,7 +105,7 @@ def render(
     for place, (address, interface) in enumerate(vips):
         lines += ["", f"[vip.vip{place + 1}]", f'address = "{address}"']
         lines.append(f'interface = "{interface}"')
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *HINTS]) + "\n"
 
 
 def _key(name: str) -> str:

@@ -4,9 +4,12 @@ Rule: figures are computed from the same numbers that the nodes reckon with, for
 12 ms and one vote; where they come from is said in docs/configuration.md.
 """
 
+from watchdog.config.check_rules import AGAIN_MS
+from watchdog.config.check_schema import Check, LogGrowthProbe, Probe, ProcessProbe
 from watchdog.config.numbers import timing_of
 from watchdog.config.schema import Config
 from watchdog.config.timing import in_ms, outage_ms
+from watchdog.config.values import format_ms
 
 
 def budget(config: Config) -> list[str]:
@@ -33,4 +36,24 @@ def budget(config: Config) -> list[str]:
         )
     else:
         lines.append("de-escalation hook: none, so no time is kept for one")
+    lines += [_check(name, check) for name, check in config.check.items()]
     return [f"timing {kind}, scheduling {config.cluster.scheduling}", *lines]
+
+
+def _check(name: str, check: Check) -> str:
+    """How long after its failure a service is DOWN at the latest, as each probe sees it."""
+    kind, by = check.reaction()
+    times = ", ".join(f"{probe.kind} {_seen_after(probe)}" for probe in check.probes)
+    return f"check {name}: DOWN by {times}; then {kind}{f':-{by}' if by else ''}"
+
+
+def _seen_after(probe: Probe) -> str:
+    rhythm = probe.rhythm()
+    if isinstance(probe.options, ProcessProbe) and rhythm.fails == 1:
+        absent_for = probe.options.absent_for
+        return f"after {format_ms(absent_for)}" if absent_for else "at once"
+    again = max(min(rhythm.every, AGAIN_MS), rhythm.timeout)
+    worst = rhythm.every + rhythm.fails * again
+    if isinstance(probe.options, LogGrowthProbe):
+        worst += probe.options.within
+    return f"within {worst / 1000:g} s"

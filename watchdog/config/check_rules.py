@@ -4,6 +4,7 @@ Rule: as in `rules`: faults make a start impossible; warnings tell of a check th
 will not do what its owner hopes for.
 """
 
+import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -134,6 +135,22 @@ def _heartbeat(cluster: Cluster, lifecheck: Lifecheck) -> Iterator[Problem]:
             "one lost datagram would be a death",
             f'write deadtime = "{format_ms(least)}" or more',
         )
+
+
+def http_warnings(http: Http | None) -> Iterator[Problem]:
+    """A health port that all nodes but one cannot open, because the file is the same for all."""
+    if http is None:
+        return
+    host = ipaddress.ip_address(http.listen.host)
+    if host.is_unspecified or host.is_loopback:
+        return
+    everywhere = "0.0.0.0" if host.version == 4 else "[::]"  # noqa: S104 words for a person
+    yield Problem(
+        ("http", "listen"),
+        f"only one machine has {host}, and this file is the same on every node",
+        "on the others the health port could not be opened",
+        f'write listen = "{everywhere}:{http.listen.port}"',
+    )
 
 
 def check_warnings(

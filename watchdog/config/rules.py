@@ -9,7 +9,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from watchdog.config.check_rules import check_faults, check_warnings, table_faults
+from watchdog.config.check_rules import (
+    check_faults,
+    check_warnings,
+    http_warnings,
+    table_faults,
+)
 from watchdog.config.draft import Draft
 from watchdog.config.errors import Path, Problem
 from watchdog.config.numbers import (
@@ -48,6 +53,7 @@ def warnings(made: Draft) -> Iterator[Problem]:
     assert made.hooks is not None
     yield from _quorum(made.cluster, made.nodes)
     yield from check_warnings(made.check, made.hooks, made.nodes)
+    yield from http_warnings(made.http)
     if not made.vip and made.hooks.escalation is None:
         yield Problem(
             (),

@@ -136,3 +136,11 @@ def test_interface_that_this_machine_lacks_is_a_warning(tmp_path: Path) -> None:
     assert (
         "nosuch0" not in run("check", "--config", configured(tmp_path, vip), "--node", "w").output
     )
+
+
+def test_program_of_a_check_that_cannot_run_is_a_warning(tmp_path: Path) -> None:
+    """And the budget says how soon the check would be DOWN."""
+    code, output = check(configured(tmp_path, '[check.x]\ncommand = "/nowhere/x"\n'))
+    assert code == 0
+    assert "[check.x] command /nowhere/x cannot be run" in output
+    assert "  check x: DOWN by command within 11 s; then release" in output

@@ -119,3 +119,15 @@ def test_init_keeps_a_dot_in_a_name(tmp_path: Path) -> None:
     code, _ = init(tmp_path, "--nodes", "db.one=10.0.0.11,db.two=10.0.0.12,db.three=10.0.0.13")
     assert code == 0
     assert "db.two" in tomllib.loads((tmp_path / "quorumdog.conf").read_text())["nodes"]
+
+
+def test_hints_that_init_writes_work_as_they_stand(tmp_path: Path) -> None:
+    """Whoever removes the marks has a check and a health port."""
+    init(tmp_path)
+    file = tmp_path / "quorumdog.conf"
+    file.write_text(file.read_text().replace("\n#", "\n"))
+    text = file.read_text().replace(" What must", "# What must")
+    file.write_text(text)
+    result = run("check", "--config", str(file), "--node", "a")
+    assert result.exit_code == 0, result.output
+    assert "check postgres: DOWN by process at once" in result.output

@@ -27,3 +27,33 @@ def test_budget_of_own_numbers_is_not_called_a_profile(tmp_path: Path) -> None:
     text = "\n".join(budget(loaded(tmp_path, f'{GOOD}[timing]\nsoft = "1s"\n').config))
     assert text.startswith("timing own, ")
     assert "1.45 s at worst" in text
+
+
+def test_budget_says_how_soon_each_check_is_down(tmp_path: Path) -> None:
+    """Of everything between a failure and the move it is the part that the owner chooses."""
+    text = f"""{GOOD}
+[check.pg]
+process = "/x"
+[check.pool]
+process = "/x"
+absent_for = "2s"
+on_fail = "priority:-3"
+[[check.web.probe]]
+kind = "tcp"
+tcp = "127.0.0.1:80"
+[[check.web.probe]]
+kind = "http"
+http = "http://127.0.0.1/"
+every = "100ms"
+timeout = "100ms"
+fails = 1
+[check.archive]
+log_growth = "/l"
+within = "10m"
+"""
+    assert budget(loaded(tmp_path, text).config)[-4:] == [
+        "check pg: DOWN by process at once; then release",
+        "check pool: DOWN by process after 2s; then priority:-3",
+        "check web: DOWN by tcp within 11 s, http within 0.2 s; then release",
+        "check archive: DOWN by log_growth within 611 s; then release",
+    ]

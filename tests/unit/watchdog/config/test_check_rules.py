@@ -49,6 +49,7 @@ RIGHT = [
     '[check.u]\nping = ["10.0.0.1", "fd00::1"]\n',
     '[http]\nlisten = "[::1]:8780"\n',
     "[http]\n",
+    '[http]\nlisten = "0.0.0.0:80"\n',
 ]
 
 
@@ -66,6 +67,8 @@ DISAPPOINTING = [
     ),
     (PG + 'on_fail = "priority:-2"\n', "is too little to move the VIP from the best node"),
     (PG + 'on_fail = "priority:-2"\n', 'write on_fail = "priority:-3" or more'),
+    ('[http]\nlisten = "10.0.0.11:8780"\n', 'write listen = "0.0.0.0:8780"'),
+    ('[http]\nlisten = "[fd00::1]:80"\n', 'write listen = "[::]:80"'),
     ('[check.h]\ntcp = "db.example.org:5432"\n', "names the host db.example.org"),
     ('[check.h]\nhttp = "https://db.example.org/x"\n', "`check.h.http` names the host"),
 ]
