@@ -62,8 +62,8 @@ class HelperLife:
         self.is_alive, self._born = True, now
         self._is_told = self._is_killed = False
 
-    def on_exited(self, now: Instant, code: int) -> int:
-        """It is gone, or could not be started; nanoseconds until the next one."""
+    def on_exited(self, now: Instant, code: int) -> int | None:
+        """It is gone, or could not be started; nanoseconds until the next one, if there is one."""
         lived = self._born if self.is_alive else None
         was_steady = lived is not None and Due(lived, STEADY_NS).is_past(now)
         self.is_alive, self._kill_at = False, None
@@ -74,12 +74,12 @@ class HelperLife:
         if code == EXIT_REFUSED:
             delay = REFUSED_NS
         self._start_at = None if self._is_stopping else Due(now, delay)
-        return delay
+        return None if self._is_stopping else delay
 
-    def condemn(self, now: Instant) -> None:
-        """It broke a rule: kill it now; the back-off holds for the next one."""
+    def condemn(self, now: Instant, grace_ns: int = 0) -> None:
+        """It broke a rule: kill it unless it ends by itself; the back-off holds for the next."""
         if self.is_alive:
-            self._kill_at = Due(now, 0)
+            self._kill_at = Due(now, grace_ns)
 
     def stop(self, now: Instant) -> None:
         """Start no more of them, and end the one that lives."""

@@ -79,6 +79,7 @@ class Helper:
         self._link: socket.socket | None = None
         self._second: Instant | None = None
         self._packets = 0
+        self._fault = ""
         self._group = HookGroup(f"quorumdog-{name}-{tag}", lambda _: True, is_used=True)
         self.has_cgroup = bool(self._group.path)
         self.changed: Callable[[], None] = lambda: None
@@ -96,6 +97,7 @@ class Helper:
                 case Order.TERMINATE:
                     self._signal(signal.SIGTERM)
                 case Order.KILL:
+                    self._log.warning("helper_killed", helper=self.name, why=self._fault)
                     self._signal(signal.SIGKILL)
                     self.clean()
                 case _:
@@ -127,6 +129,7 @@ class Helper:
             self.life.on_exited(now, START_FAILED)
             return
         self.life.on_started(now)
+        self._fault = "it did not end within a second of SIGTERM"
         self._reaper.expect(self.pid, self._on_exited)
         self._log.info("helper_started", helper=self.name, pid=self.pid)
 
@@ -166,7 +169,8 @@ class Helper:
         self._unlink()
         self.clean()  # children of its probes must not be left behind
         again_ns = self.life.on_exited(clock.now(), code)
-        self._log.info("helper_exited", helper=self.name, code=code, again_in_ms=again_ns // MS)
+        again = "no" if again_ns is None else f"in {again_ns // MS} ms"
+        self._log.info("helper_exited", helper=self.name, code=code, again=again)
         if code == EXIT_REFUSED:
             self._log.alarm(
                 "helper_refused", helper=self.name, why="it cannot run as configured; see above"
@@ -189,7 +193,8 @@ class Helper:
         except OSError:
             data = b""
         if not data:
-            self._condemn("it closed its end of the socketpair")
+            # It is ending, most likely; SIGCHLD says it a little later.
+            self._condemn("it closed its end of the socketpair and went on", STOP_NS)
             return
         if self._is_flood():
             self._condemn(f"more than {PACKETS_MAX} packets in a second")
@@ -221,10 +226,10 @@ class Helper:
         except OSError:
             return  # it is gone, which SIGCHLD says as well
 
-    def _condemn(self, why: str) -> None:
-        self._log.warning("helper_killed", helper=self.name, why=why)
+    def _condemn(self, why: str, grace_ns: int = 0) -> None:
+        self._fault = why
         self._unlink()
-        self.life.condemn(clock.now())
+        self.life.condemn(clock.now(), grace_ns)
         self.changed()
 
     def _unlink(self) -> None:

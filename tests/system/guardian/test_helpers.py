@@ -178,7 +178,6 @@ def test_a_program_that_is_not_there_moves_nothing(bench: Bench) -> None:
     [
         (b"\xff" * 40, "unknown kind ff"),
         (pack(Deescalate(1, "off with it")), "is not for the guardian from lifecheck"),
-        (b"", "closed its end"),
     ],
 )
 def test_a_lifecheck_that_breaks_the_protocol_is_killed_and_started_again(
@@ -188,15 +187,24 @@ def test_a_lifecheck_that_breaks_the_protocol_is_killed_and_started_again(
     node = start(bench)
     helper = relayed.next()
     node.escalate(epoch=1)
-    if data:
-        helper.link.send(data)
-        helper.wait_gone()
-    else:
-        helper.link.close()
+    helper.link.send(data)
+    helper.wait_gone()
     node.keep_on(epoch=1, seconds=0.4)
     assert relayed.next().pid != helper.pid
     assert bench.logged(words)
     assert bench.has_all_vips()
+
+
+def test_a_lifecheck_that_hangs_up_and_goes_on_is_ended_after_a_moment(bench: Bench) -> None:
+    """One that only dies is not told off: its socket closes before its process is gone."""
+    text = "exec 5>&-\n[ -e $0.twice ] && exec sleep 60\n: > $0.twice\n"
+    bench.helpers["lifecheck"] = program(bench, "lifecheck", text)
+    node = start(bench)
+    node.escalate(epoch=1)
+    node.keep_on(epoch=1, seconds=1.8)
+    assert len(pids_of(bench.folder / "lifecheck.pids")) == 3
+    assert bench.log.read_text().count("event=helper_killed") == 1
+    assert bench.logged("closed its end of the socketpair and went on")
 
 
 def test_a_flood_of_wishes_is_ended(bench: Bench, relayed: Relayed) -> None:
@@ -226,7 +234,7 @@ def test_a_wish_for_a_check_that_has_no_action_is_a_fault_of_lifecheck(
     helper = relayed.next()
     helper.ask("/bin/rm")
     helper.wait_gone()
-    assert bench.logged("has no restart action")
+    wait_for("it is named", lambda: bench.logged("has no restart action"))
 
 
 def test_a_helper_that_fills_stderr_stops_no_deadline(bench: Bench) -> None:

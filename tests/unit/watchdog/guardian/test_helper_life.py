@@ -31,7 +31,7 @@ def test_the_back_off_doubles_to_five_seconds_and_ends_with_a_steady_one() -> No
     """A helper that exits at once forever must not cost the guardian anything."""
     life, now, delays = started(), 0.0, []
     for _ in range(9):
-        delays.append(life.on_exited(at(now), 1) // 1_000_000)
+        delays.append((life.on_exited(at(now), 1) or 0) // 1_000_000)
         assert life.look(at(now + delays[-1] - 1)) == []
         now += delays[-1]
         assert life.look(at(now)) == [Order.START]
@@ -69,7 +69,7 @@ def test_a_stop_is_sigterm_and_after_a_second_sigkill() -> None:
     assert life.look(at(1099)) == []
     assert life.look(at(1100)) == [Order.KILL]
     assert not life.is_over
-    life.on_exited(at(1101), -9)
+    assert life.on_exited(at(1101), -9) is None
     assert life.is_over
     assert life.dues == []
     assert life.look(at(99_999)) == []
@@ -97,6 +97,20 @@ def test_a_condemned_one_is_killed_at_once_and_comes_back_slowly() -> None:
     life.on_exited(at(12), -9)
     life.condemn(at(13))
     assert life.look(at(62)) == [Order.START]
+
+
+def test_one_that_is_ending_may_be_given_a_moment() -> None:
+    """Its socket closes before its process is gone."""
+    life = started()
+    life.condemn(at(10), 1_000_000_000)
+    assert life.look(at(1009)) == []
+    assert life.look(at(1010)) == [Order.KILL]
+    life.on_exited(at(1011), -9)
+    life.look(at(2000))
+    life.on_started(at(2000))
+    life.condemn(at(2010), 1_000_000_000)
+    life.on_exited(at(2011), 0)
+    assert life.look(at(9000)) == [Order.START]
 
 
 def test_a_stop_of_a_condemned_one_still_ends_it() -> None:
