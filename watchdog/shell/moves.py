@@ -42,5 +42,6 @@ class Moves:
         end = core["last_end"]
         if end and end["node"] == giver:
             return str(end["why"])
-        lost = next((row["reason"] for row in core["nodes"] if row["name"] == giver), "")
+        rows = (row for row in core["nodes"] if row["name"] == giver and not row["reachable"])
+        lost = next((row["reason"] for row in rows), "")
         return f"{giver} is lost: {lost}" if lost else f"{giver} handed over"

@@ -12,6 +12,7 @@ def led_by(name: str | None, end: str = "", **reasons: str) -> dict[str, Any]:
     core = core_status() | {"coordinator": name, "last_end": end and {"node": node, "why": why}}
     for row in core["nodes"]:
         row["reason"] = reasons.get(row["name"], "")
+        row["reachable"] = not row["reason"]
     return core
 
 
@@ -48,3 +49,13 @@ def test_lost_coordinator_is_the_reason_as_far_as_it_was_seen() -> None:
     move = moves.look(led_by("alpha", beta="connection closed"), lambda: "2")
     assert move is not None
     assert move.reason == "beta is lost: connection closed"
+
+
+def test_a_coordinator_that_is_there_and_unwell_is_not_lost() -> None:
+    """Its reason is why it does not lead now, which is another thing."""
+    moves, core = Moves(), led_by("alpha", beta="unhealthy")
+    core["nodes"][1] |= {"reachable": True}
+    moves.look(led_by("beta"), lambda: "1")
+    move = moves.look(core, lambda: "2")
+    assert move is not None
+    assert move.reason == "beta handed over"
