@@ -86,7 +86,7 @@ class Daemon:
     def status(self) -> dict[str, Any]:
         """The reply to `status`; ends the program when another node than asked for answers."""
         body = self.ask("status")
-        self._expect(body["local"])
+        self._expect(body.get("local"))
         return body
 
 
