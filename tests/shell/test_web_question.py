@@ -146,7 +146,6 @@ def test_what_is_no_status_says_why(tmp_path: Path, reply: bytes, why: str) -> N
 
 def test_a_node_that_trickles_is_given_up_in_time(tmp_path: Path) -> None:
     """A second is for the whole exchange, not for each byte."""
-
     is_over = asyncio.Event()
 
     async def trickle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
