@@ -1,0 +1,187 @@
+"""Heartbeats over UDP: sends one to every peer per interval, hears theirs, and says who lives.
+
+Rule: nothing that the network does ends this process or holds it up: a send that fails and a
+datagram that is refused are counted by cause, and the first of each kind is logged.  A port that
+cannot be had is tried again.  What is believed is decided in lifecheck/edge.py.
+"""
+
+import asyncio
+import errno
+import ipaddress
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from lifecheck import clock
+from lifecheck.edge import Edge, Verdict
+from lifecheck.log import Log
+from lifecheck.plan import HeartbeatPlan
+from watchdog.wire.heartbeat import SALT_SIZE, SIZE_MAX, HeartbeatError, Stream
+
+BATCH: Final = 64
+"""So many datagrams are taken before others get their turn."""
+RETRY_MIN_S: Final = 0.5
+RETRY_MAX_S: Final = 10.0
+PAUSE_INTERVALS: Final = 3
+"""After so many intervals without a turn this process was not listening (stopped, suspended)."""
+MS_US: Final = 1000
+
+
+class Heartbeat:
+    """The edges between this node and its peers."""
+
+    def __init__(
+        self,
+        plan: HeartbeatPlan,
+        node: str,
+        cluster_id: bytes,
+        key: bytes,
+        changed: Callable[[], None],
+        log: Log,
+    ) -> None:
+        """`changed` is called after the verdict on a peer has changed."""
+        self._plan = plan
+        self._changed = changed
+        self._log = log
+        times_us = (plan.interval_ms * MS_US, plan.deadtime_ms * MS_US)
+        now_us = clock.now_us()
+        make = partial(Stream, key, cluster_id)
+        self._edges = [
+            Edge(node, peer.name, make, os.urandom(SALT_SIZE), times_us, now_us)
+            for peer in plan.peers
+        ]
+        pairs = zip(plan.peers, self._edges, strict=True)
+        self._by_address = {_address(peer.address): edge for peer, edge in pairs}
+        self._targets = {peer.name: _target(peer.address, plan.port) for peer in plan.peers}
+        self._said: dict[str, Verdict] = {peer.name: "unknown" for peer in plan.peers}
+        self._ticked_us = now_us
+        self.refused: Counter[str] = Counter()
+        """Datagrams that were not believed, by cause."""
+        self.send_errors: Counter[str] = Counter()
+
+    def peers(self) -> dict[str, tuple[Verdict, str]]:
+        """Peer name to verdict and reason."""
+        now_us = clock.now_us()
+        return {e.peer: (e.verdict(now_us), e.reason(now_us)) for e in self._edges}
+
+    def rows(self) -> list[dict[str, object]]:
+        """Every edge, for `status`."""
+        now_us = clock.now_us()
+        return [edge.row(now_us) for edge in self._edges]
+
+    async def run(self) -> None:
+        """Send and hear until cancelled."""
+        loop = asyncio.get_running_loop()
+        with await self._bound() as port:
+            loop.add_reader(port, self._hear, port)
+            try:
+                await self._send_for_ever(port)
+            finally:
+                loop.remove_reader(port)
+
+    async def _bound(self) -> socket.socket:
+        retry_s = RETRY_MIN_S
+        while True:
+            try:
+                return _bind(self._plan.address, self._plan.port)
+            except OSError as error:
+                if retry_s == RETRY_MIN_S:
+                    self._log.warning(
+                        "heartbeat_port_unusable",
+                        address=self._plan.address,
+                        port=self._plan.port,
+                        why=error.strerror,
+                    )
+            await asyncio.sleep(retry_s)
+            retry_s = min(2 * retry_s, RETRY_MAX_S)
+
+    async def _send_for_ever(self, port: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        interval_s = self._plan.interval_ms / 1000
+        next_s = loop.time()
+        while True:
+            self._tick(port)
+            next_s = max(next_s + interval_s, loop.time())
+            await asyncio.sleep(next_s - loop.time())
+
+    def _tick(self, port: socket.socket) -> None:
+        now_us = clock.now_us()
+        paused = now_us - self._ticked_us > PAUSE_INTERVALS * self._plan.interval_ms * MS_US
+        self._ticked_us = now_us
+        for edge in self._edges:
+            if paused:
+                edge.resume(now_us)
+            self._send(port, edge, now_us)
+        self._judge(now_us)
+
+    def _send(self, port: socket.socket, edge: Edge, now_us: int) -> None:
+        try:
+            port.sendto(edge.next_datagram(now_us), self._targets[edge.peer])
+        except OSError as error:
+            cause = errno.errorcode.get(error.errno or 0, "error")
+            self.send_errors[cause] += 1
+            if self.send_errors[cause] == 1:
+                self._log.warning("heartbeat_not_sent", peer=edge.peer, why=error.strerror)
+
+    def _hear(self, port: socket.socket) -> None:
+        for _ in range(BATCH):
+            try:
+                datagram, source = port.recvfrom(SIZE_MAX + 1)
+            except BlockingIOError:
+                break
+            except OSError:
+                continue  # an error of an earlier datagram, told late
+            self._take(datagram, source[0])
+        self._judge(clock.now_us())
+
+    def _take(self, datagram: bytes, source: str) -> None:
+        try:
+            edge = self._by_address.get(_address(source))
+            if edge is None:
+                raise HeartbeatError("address", "no peer has this address")
+            edge.receive(datagram, clock.now_us())
+        except HeartbeatError as error:
+            self.refused[error.cause] += 1
+            # A new start is never believed at once, so that is no news.
+            if self.refused[error.cause] == 1 and error.cause != "unproven":
+                self._log.warning(
+                    "heartbeat_refused", address=source, cause=error.cause, why=str(error)
+                )
+
+    def _judge(self, now_us: int) -> None:
+        """Say what has changed."""
+        before = dict(self._said)
+        for edge in self._edges:
+            verdict = edge.verdict(now_us)
+            if verdict != self._said[edge.peer]:
+                self._said[edge.peer] = verdict
+                say = self._log.info if verdict == "alive" else self._log.warning
+                event = "heartbeat_heard" if verdict == "alive" else "heartbeat_silent"
+                say(event, peer=edge.peer, why=edge.reason(now_us))
+        if self._said != before:
+            self._changed()
+
+
+def _address(text: str) -> str:
+    """An address in its one form, without a zone."""
+    return str(ipaddress.ip_address(text.partition("%")[0]))
+
+
+def _target(address: str, port: int) -> tuple[object, ...]:
+    """The socket address of a literal address, which needs no look-up."""
+    numeric = socket.AI_NUMERICHOST
+    return socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM, flags=numeric)[0][4]
+
+
+def _bind(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        bound.bind(_target(address, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
