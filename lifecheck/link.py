@@ -10,7 +10,7 @@ from collections import deque
 from typing import Final, Protocol
 
 from ipc.framing import REPLY_SIZE_MAX, Frame, FrameReader, FramingError, pack_request, parse_body
-from ipc.messages import AUTH_KEY_FIELD, NATIVE, OK
+from ipc.messages import AUTH_KEY_FIELD, IN_TRANSITION, NATIVE, OK
 from lifecheck.log import Log
 
 REGISTER: Final = "0"
@@ -18,6 +18,8 @@ PUSH_NODES: Final = "4"
 NAME: Final = "lifecheck"
 REPEAT_S: Final = 5.0
 """A third of how long the node believes a report; a registration may take as long."""
+BUSY_S: Final = 0.1
+"""A node that has too much to read is told again after so long."""
 UNANSWERED_MAX: Final = 64
 UNSENT_SIZE_MAX: Final = 256 * 1024
 BACK_OFF_MIN_S: Final = 0.05
@@ -55,6 +57,7 @@ class Link(asyncio.Protocol):
         self._last_complaint = ""
         self.is_registered = False
         self._was_registered = False
+        self._retry: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Stay registered until cancelled."""
@@ -99,7 +102,7 @@ class Link(asyncio.Protocol):
             self._request(REGISTER, {"Name": NAME, "Native": 1})
             await self._rest()
             while self.is_registered:
-                self._ear.repeat()
+                self._repeat()
                 await self._rest()
         except (OSError, ValueError) as error:
             self._end(f"cannot connect: {error}")
@@ -126,7 +129,12 @@ class Link(asyncio.Protocol):
 
     def _answered(self, frame: Frame) -> None:
         asked = self._unanswered.popleft() if self._unanswered else "nothing"
-        if frame.kind != OK:
+        if frame.kind == IN_TRANSITION and asked == "report":
+            # What it did not take may be a death: it must not wait for the next repetition.
+            if self._retry is not None:
+                self._retry.cancel()
+            self._retry = asyncio.get_running_loop().call_later(BUSY_S, self._repeat)
+        elif frame.kind != OK:
             message = str(parse_body(frame.data).get("MESSAGE", "")) if frame.data else "no reason"
             self._complain(f"the node refused {asked}: {message}")
             if asked == REGISTER:
@@ -136,6 +144,10 @@ class Link(asyncio.Protocol):
             self._last_complaint = ""
             self._log.info("registered", socket=self._path)
             self._ear.registered()
+
+    def _repeat(self) -> None:
+        if self.is_registered:
+            self._ear.repeat()
 
     def _request(self, kind: str, body: dict[str, object]) -> bool:
         transport = self._transport

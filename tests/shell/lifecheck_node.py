@@ -46,6 +46,8 @@ class FakeNode:
         self.frames: list[tuple[str, dict[str, Any]]] = []
         self.connections = 0
         self.refusal = ""
+        self.busy = 0
+        """So many requests are answered by 5: try again."""
         self.answers = True
         self._writers: list[asyncio.StreamWriter] = []
         self._server: asyncio.Server | None = None
@@ -102,6 +104,9 @@ class FakeNode:
         self._arrived.set()
         if self.refusal:
             writer.write(pack_reply("6", {"MESSAGE": self.refusal}))
+        elif self.busy:
+            self.busy -= 1
+            writer.write(pack_reply("5", {"MESSAGE": "too many words at once"}))
         elif self.answers:
             writer.write(pack_reply("7", {} if frame.kind == "q" else {"NodeCount": 0}))
 

@@ -180,3 +180,16 @@ def test_nonsense_from_the_node_ends_the_connection(tmp_path: Path) -> None:
 
     play(stage, story)
     assert "makes no sense" in str(stage.log.lines[1][1]["why"])
+
+
+def test_a_node_that_is_busy_is_told_again_soon(tmp_path: Path) -> None:
+    """What it did not take may have been a death."""
+    stage = Stage(tmp_path)
+
+    async def story() -> None:
+        await stage.node.until(lambda: len(stage.node.frames) == 2)
+        stage.node.busy = 1
+        stage.link.send({"verb": "report", "number": 1})
+        await eventually(lambda: stage.ear.repeats == 1)
+
+    play(stage, story)
