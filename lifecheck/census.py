@@ -4,7 +4,6 @@ Rule: a method that may change a count returns the places whose count it has tou
 calls it tells of them.  `inspect` alone may run in a thread: it only reads.
 """
 
-import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
@@ -56,14 +55,17 @@ class Census:
 
     def look(self, now_ms: int) -> tuple[set[int], bool]:
         """Look at the new and the young; False when there were too many new ones."""
-        suspects = [*self.matcher.refresh(), *self._newcomers.young(now_ms)]
+        suspects = [*self.matcher.refresh(), *self._newcomers.again(now_ms)]
         born = self._newcomers.since(procfs.newest())
         touched: set[int] = set()
-        for pid in born or ():
-            self._newcomers.add(pid, now_ms)
-        for pid in itertools.chain(suspects, born or ()):
+        for pid in suspects:
             if pid in self.table.by_pid or procfs.exists(pid):
                 touched |= self.examine(pid)
+        for pid in born or ():
+            if procfs.exists(pid):
+                touched |= self.examine_young(pid, now_ms)
+            else:
+                self._newcomers.expect(pid, now_ms)
         return touched, born is not None
 
     def examine_young(self, pid: int, now_ms: int) -> set[int]:
@@ -160,7 +162,7 @@ class Census:
         """It has ended, or belongs nowhere any more."""
         self.table.drop(held)
         self._forget(held.pid)
-        self._newcomers.add(held.pid, clock.now_ms())  # the number may be another's already
+        self._newcomers.expect(held.pid, clock.now_ms())  # the number may be another's already
         for place in held.places:
             self._last_ended[place] = held.pid
         return set(held.places)

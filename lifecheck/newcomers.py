@@ -3,8 +3,8 @@
 Theory: the kernel gives numbers out in turn and says the last one, so what was born since then is
 in a short range that is read directly, however many processes there are.  A process may be given
 another command line soon after its birth (fork, then exec or a new title), so who is young is
-looked at again, and so is a number that nobody has yet: it is given before its process can be seen.
-What this misses (numbers out of turn, titles changed late) a slow scan of everything finds.
+looked at again, and so, for a moment, is a number that nobody has: it is given before its process
+can be seen.  What this misses (numbers out of turn, titles changed late) a slow scan finds.
 """
 
 from typing import Final
@@ -13,6 +13,8 @@ RANGE_MAX: Final = 2_048
 """More new numbers than this are not read one by one: everything is looked at instead."""
 YOUNG_MAX: Final = 512
 YOUNG_MS: Final = 3_000
+UNBORN_MAX: Final = 256
+UNBORN_MS: Final = 100
 RESERVED: Final = 300
 """Where the kernel goes on after the highest number."""
 
@@ -24,6 +26,7 @@ class Newcomers:
         self._last = newest
         self._number_max = number_max
         self._young: dict[int, int] = {}
+        self._unborn: dict[int, int] = {}
 
     def since(self, newest: int) -> range | list[int] | None:
         """Numbers given out since the last call; None when there are too many to tell."""
@@ -35,18 +38,29 @@ class Newcomers:
             born = [*range(first, min(self._number_max, first + RANGE_MAX)), *again]
         return born if len(born) <= RANGE_MAX else None
 
-    def young(self, now_ms: int) -> list[int]:
-        """Whom to look at again, oldest first."""
-        while self._young:
-            pid, until_ms = next(iter(self._young.items()))
-            if until_ms > now_ms:
-                break
-            del self._young[pid]
-        return list(self._young)
+    def again(self, now_ms: int) -> list[int]:
+        """Whom to look at again."""
+        _expire(self._young, now_ms)
+        _expire(self._unborn, now_ms)
+        return [*self._young, *self._unborn]
 
     def add(self, pid: int, now_ms: int) -> None:
-        """It was given out just now, or is free again."""
-        self._young.pop(pid, None)
-        self._young[pid] = now_ms + YOUNG_MS
-        if len(self._young) > YOUNG_MAX:
-            del self._young[next(iter(self._young))]
+        """It was seen for the first time, or ended and left its number to somebody."""
+        _put(self._young, pid, now_ms + YOUNG_MS, YOUNG_MAX)
+
+    def expect(self, pid: int, now_ms: int) -> None:
+        """The number was given out and nobody has it: not yet, or not any more."""
+        _put(self._unborn, pid, now_ms + UNBORN_MS, UNBORN_MAX)
+
+
+def _put(table: dict[int, int], pid: int, until_ms: int, at_most: int) -> None:
+    table.pop(pid, None)
+    table[pid] = until_ms
+    if len(table) > at_most:
+        del table[next(iter(table))]
+
+
+def _expire(table: dict[int, int], now_ms: int) -> None:
+    """Entries are in the order of their time."""
+    while table and table[oldest := next(iter(table))] <= now_ms:
+        del table[oldest]

@@ -23,7 +23,7 @@ HURRY_MS: Final = 3_000
 SHORT_MS: Final = 60_000
 """As long as something is missing, looks go on at that pace, but no longer than this."""
 SCAN_EVERY_S: Final = 10.0
-SCAN_SHARE: Final = 1 / 300
+SCAN_SHARE: Final = 1 / 500
 """Of a processor: a scan of very many processes is spread over more time."""
 SLICE: Final = 256
 UNHELD_EVERY_S: Final = 1.0
@@ -159,6 +159,7 @@ class ProcessWatch:
             rules |= census.rules_of(lost)
             if self._missed > self._covered:
                 self._owed |= rules
+                self._scan_wanted.set()
                 return
         self._say(rules)
 
