@@ -14,7 +14,7 @@ import pytest
 from tests.system.cluster import SystemCluster, run_cluster
 from tests.system.health import PORT, TABLES, get, leaders
 from tests.system.operating import quorumdog
-from tests.system.prober import SECOND, story
+from tests.system.prober import SECOND, Story, story
 from watchdog.cli.demo.journal import now_ns
 
 pytestmark = pytest.mark.root
@@ -108,21 +108,26 @@ def test_clients_reach_the_new_coordinator_after_a_switchover(
 ) -> None:
     """And back; exactly one server is up, and no client reaches a third node or goes back."""
     with story(cluster) as told, running(cluster, tmp_path) as proxy:
-        giver = told.leader
-        told.wait("the proxy knows the coordinator", lambda: proxy.query() == giver)
-        for _ in range(2):
-            cluster.mark(f"{giver}: switchover asked")
-            told.wait(
-                "switchover accepted",
-                lambda at=giver: quorumdog(cluster, at, "switchover").returncode == 0,  # type: ignore[misc]
-            )
-            taker = cluster.wait_coordinator(other_than=giver)
-            seconds, answers = followed(proxy, taker)
-            assert seconds < FOLLOWED_S
-            assert set(answers) <= {giver, "", taker}
-            told.wait("one server is up", lambda to=taker: proxy.up() == {to})  # type: ignore[misc]
-            assert {proxy.query() for _ in range(20)} == {taker}
-            giver = cluster.wait_healthy()
+        told.wait("the proxy knows the coordinator", lambda: proxy.query() == told.leader)
+        taker = _moves(told, proxy, told.leader)
+        cluster.wait_healthy()
+        _moves(told, proxy, taker)
+
+
+def _moves(told: Story, proxy: Proxy, giver: str) -> str:
+    """Switch over and see the proxy follow; the taker."""
+    told.cluster.mark(f"{giver}: switchover asked")
+    told.wait(
+        "switchover accepted",
+        lambda: quorumdog(told.cluster, giver, "switchover").returncode == 0,
+    )
+    taker = told.cluster.wait_coordinator(other_than=giver)
+    seconds, answers = followed(proxy, taker)
+    assert seconds < FOLLOWED_S
+    assert set(answers) <= {giver, "", taker}
+    told.wait("one server is up", lambda: proxy.up() == {taker})
+    assert {proxy.query() for _ in range(20)} == {taker}
+    return taker
 
 
 def test_clients_reach_the_next_coordinator_after_a_death(
