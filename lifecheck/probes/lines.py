@@ -5,7 +5,7 @@ Rule: of a line only the first LINE_MAX bytes are kept, so no writer can fill th
 
 from typing import Final
 
-LINE_MAX: Final = 8 * 1024
+LINE_MAX: Final = 4 * 1024
 QUIET_LOOKS: Final = 2
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from lifecheck.probes import Outcome, words
 from lifecheck.probes.follow import Follower
+from lifecheck.probes.lines import LINE_MAX
 from lifecheck.probes.offload import HangingError, Offload
 from lifecheck.probes.pattern import TOO_SLOW, Pattern, TooSlowError
 
@@ -70,9 +71,17 @@ class LogMatchProbe:
 
 
 def _portions(lines: list[bytes]) -> Iterator[list[str]]:
-    """Yield so few lines at once that the loop is never held for long."""
-    for start in range(0, len(lines), LINES_AT_ONCE):
-        yield [words.decoded(line) for line in lines[start : start + LINES_AT_ONCE]]
+    """Yield so little at once that the loop is never held for long, one line at least."""
+    portion: list[str] = []
+    size = 0
+    for line in lines:
+        if portion and (size + len(line) > LINE_MAX or len(portion) == LINES_AT_ONCE):
+            yield portion
+            portion, size = [], 0
+        portion.append(words.decoded(line))
+        size += len(line)
+    if portion:
+        yield portion
 
 
 def _now_ms() -> float:

@@ -48,7 +48,7 @@ def test_its_environment_is_made_from_nothing(monkeypatch: pytest.MonkeyPatch) -
 
 def test_it_has_a_session_of_its_own_and_nothing_on_its_input() -> None:
     """A terminal's signals are not for it, and a program that asks gets no answer."""
-    session, asked = (word for word in _run("ps -o sid= -p $$; cat | wc -c")[1].split())
+    session, asked = (word for word in _run("cut -d' ' -f6 /proc/$$/stat; cat | wc -c")[1].split())
     assert int(session) != os.getsid(0)
     assert asked == b"0"
 

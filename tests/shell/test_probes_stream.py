@@ -3,10 +3,15 @@
 import asyncio
 import socket
 import ssl
-import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from lifecheck.probes.stream import handshake
 from tests.shell.probing import cancelled, listening, look, probe, saying, silence
@@ -16,22 +21,22 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    """A listener's side of TLS, with a certificate that nobody signed."""
-    folder: Path = tmp_path_factory.mktemp("tls")
-    key, certificate = folder / "key", folder / "certificate"
-    request = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1"
-    words = [
-        *request.split(),
-        "-subj",
-        "/CN=elsewhere",
-        "-keyout",
-        str(key),
-        "-out",
-        str(certificate),
-    ]
-    subprocess.run(words, check=True, capture_output=True)
+    """A listener's side of TLS, with a certificate that nobody signed and that is out of date."""
+    file: Path = tmp_path_factory.mktemp("tls") / "both"
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "elsewhere")])
+    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(long_ago)
+        .not_valid_after(long_ago + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    plain, pem = NoEncryption(), Encoding.PEM
+    secret = key.private_bytes(pem, PrivateFormat.PKCS8, plain)
+    file.write_bytes(secret + certificate.public_bytes(pem))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(file)
     return context
 
 
