@@ -3,13 +3,15 @@
 Rule: nothing is printed about what is not configured; every column says what it measures.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from watchdog.cli.table import table
 
 CHECKS: Final = ("CHECK", "VERDICT", "FOR", "LOOKED", "FAILED", "ON FAIL", "SAYS")
 HEARTBEAT: Final = ("HEARTBEAT", "VERDICT", "HEARD", "RTT", "LOSS", "HEARS US")
+LIFECHECK: Final = "lifecheck"
+"""The built-in one, as a source of words."""
 NONE: Final = "-"
 UNTOLD: Final[dict[str, Any]] = {
     "checks": (),
@@ -40,9 +42,13 @@ def sentences(body: Mapping[str, Any]) -> Iterator[str]:
             yield f"{row['name']}: called dead by {', '.join(row['called_dead_by'])}"
     for source, words in body.get("called_dead", {}).items():
         for subject, reason in words.items():
-            who = "itself" if subject == body["local"] else subject
+            is_own = subject == body["local"]
+            if is_own and source == LIFECHECK:
+                continue  # its line says so
+            who = "itself" if is_own else subject
             yield f"{body['local']} calls {who} dead: {reason or 'no reason'} (from {source})"
-    yield from _lifecheck(body.get("lifecheck", UNTOLD))
+    known = [row["reason"] for row in body["nodes"]]
+    yield from _lifecheck(body.get("lifecheck", UNTOLD), known)
 
 
 def is_degraded(body: Mapping[str, Any]) -> bool:
@@ -106,10 +112,11 @@ def _edge(edge: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _lifecheck(lifecheck: Mapping[str, Any]) -> Iterator[str]:
+def _lifecheck(lifecheck: Mapping[str, Any], known: Sequence[str]) -> Iterator[str]:
     if lifecheck["running"]:
         verdict = lifecheck["verdict"] or "nothing yet"
-        why = f" ({lifecheck['reason']})" if lifecheck["reason"] else ""
+        is_news = lifecheck["reason"] and lifecheck["reason"] not in known
+        why = f" ({lifecheck['reason']})" if is_news else ""
         stale = "" if lifecheck["answering"] else "; it does not answer, so this may be old"
         used = ", ".join(lifecheck["accelerators"]) or "none"
         yield f"lifecheck: says {verdict}{why}; accelerators: {used}{stale}"

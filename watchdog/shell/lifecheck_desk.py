@@ -40,6 +40,8 @@ from watchdog.shell.plan import NodePlan
 
 DETAILS_S: Final = 0.1
 """How long a `status` waits for the built-in lifecheck before it shows what it knew."""
+FIRST_DETAILS_S: Final = 0.5
+"""The same for the first question to a lifecheck, when there is nothing else to show."""
 FRESH_S: Final = 0.1
 """An answer so young is shown again: a flood of `status` must not reach the lifecheck."""
 CHANGE_S: Final = 3.0
@@ -113,6 +115,7 @@ class LifecheckDesk:
         for asked in self._asked.values():
             asked.cancel()
         self._asked.clear()
+        self._details_rid = 0
         self.details, self.is_answering, self._fresh_until_s = {}, False, 0.0
 
     def _end(self, source: Source, why: str) -> None:
@@ -206,6 +209,7 @@ class LifecheckDesk:
 
     async def refresh(self) -> None:
         """Ask for the present details; those known before stay when it does not answer in time."""
+        timeout_s = DETAILS_S if self._details_rid else FIRST_DETAILS_S
         asked = self._asked.get(self._details_rid)
         if asked is None:
             now_s = asyncio.get_running_loop().time()
@@ -213,7 +217,7 @@ class LifecheckDesk:
                 return
             # One question at a time: a lifecheck that hangs must not find hundreds of them.
             self._details_rid, asked = self._ask(self._builtin, "details", {})
-        await asyncio.wait({asked}, timeout=DETAILS_S)
+        await asyncio.wait({asked}, timeout=timeout_s)
         self.is_answering = asked.done()
 
     async def change(self, verb: str, fields: dict[str, object]) -> Reply:

@@ -98,6 +98,15 @@ def test_who_calls_whom_dead_is_said_with_the_reason_and_its_source() -> None:
     assert "\nalpha calls itself dead: no reason (from inform)\n" in text
 
 
+def test_what_the_built_in_lifecheck_finds_is_said_once() -> None:
+    """The node's own line has the reason already."""
+    core = core_status() | {"called_dead": {"lifecheck": {"alpha": "db: no process"}}}
+    core["nodes"][0] |= {"reason": "db: no process"}
+    text = render(body(core, own=("dead", "db: no process")))
+    assert text.count("db: no process") == 1
+    assert "\nlifecheck: says dead; accelerators: none\n" in text
+
+
 def test_old_news_are_marked() -> None:
     """A lifecheck that hangs still has its last answer shown."""
     text = render(body(is_answering=False, own=("dead", "no process")))
