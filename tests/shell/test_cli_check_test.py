@@ -64,7 +64,8 @@ def test_processes_that_match_are_listed(tmp_path: Path) -> None:
         text = f'[check.c]\nprocess = "{sys.executable} -c input() {mark}"\nmin_count = '
         found = tried(tmp_path, f"{text}22")
         assert found.exit_code == 0, found.output
-        assert "up   process: 22 found; at least 22 wanted" in found.output
+        assert "up   process: 22 of command line `" in found.output
+        assert "; at least 22 wanted" in found.output
         numbers = sorted(child.pid for child in children)
         assert f"{numbers[0]:>7} {sys.executable} -c input() {mark}"[:100] in found.output
         assert "       and 2 more" in found.output.splitlines()
@@ -79,7 +80,7 @@ def test_each_beginning_is_counted_by_itself(tmp_path: Path) -> None:
     init = Path("/proc/1/cmdline").read_bytes().partition(b"\0")[0].decode()
     found = tried(tmp_path, f'[check.c]\nprocess = ["{init}", "/nowhere/x"]')
     assert found.exit_code == 1
-    assert "0 found of `/nowhere/x`" in found.output
+    assert "0 of command line `/nowhere/x`" in found.output
 
 
 def test_what_keeps_a_rule_from_seeing_is_said(tmp_path: Path) -> None:

@@ -49,6 +49,15 @@ class Finding(NamedTuple):
     """Processes that match, one a line."""
 
 
+class Look(NamedTuple):
+    """Processes that are there for one thing that is looked for."""
+
+    found: list[matching.Match]
+    what: str
+    fault: str
+    """What keeps it from seeing more, if anything does."""
+
+
 def run_check(name: str, file: str, settings: tuple[str, ...], user: str | None) -> NoReturn:
     """Print what each probe of the check sees; end with 0 (UP) or 1 (DOWN)."""
     plan = _plan(loaded_or_exit(file, settings), name)
@@ -143,29 +152,29 @@ def _processes(probe: ProbePlan) -> Finding:
     said: list[str] = []
     counts = []
     for prefix in rule.prefixes or (None,):
-        found, fault = _look(rule if prefix is None else rule._replace(prefixes=(prefix,)))
+        look = _look(rule if prefix is None else rule._replace(prefixes=(prefix,)))
+        found, more = look.found, len(look.found) - SHOWN_MAX
         counts.append(len(found))
         lines += [f"{match.pid:>7} {match.command}" for match in found[:SHOWN_MAX]]
-        lines += [f"and {len(found) - SHOWN_MAX} more"] if len(found) > SHOWN_MAX else []
-        said.append(f"{len(found)} found" + (f" of `{prefix}`" if len(rule.prefixes) > 1 else ""))
-        said += [fault] if fault else []
+        lines += [f"and {more} more"] if more > 0 else []
+        said.append(f"{len(found)} of {look.what}")
+        said += [look.fault] if look.fault else []
     said.append(f"at least {rule.min_count} wanted")
     if os.geteuid() != 0 and not procfs.read("/proc/1/stat", 16):
         said.append(BLIND)
     return Finding("process", min(counts) >= rule.min_count, "; ".join(said), tuple(lines))
 
 
-def _look(rule: matching.Rule) -> tuple[list[matching.Match], str]:
-    """What the rule finds now, and what keeps it from seeing more."""
+def _look(rule: matching.Rule) -> Look:
     matcher = matching.Matcher([rule])
     matcher.refresh()
-    found = [pid for pid in sorted(procfs.pids()) if matcher.find(pid)]
-    matches = [
+    numbers = [pid for pid in sorted(procfs.pids()) if matcher.find(pid)]
+    found = [
         matching.Match(pid, procfs.command(pid).decode(errors="replace").strip())
-        for pid in found
+        for pid in numbers
         if not matching.has_ended(pid)
     ]
-    return matches, matcher.fault(0)
+    return Look(found, matcher.places[0].what, matcher.fault(0))
 
 
 def _print(plan: CheckPlan, findings: Sequence[Finding], looking_as: str) -> None:

@@ -1,11 +1,17 @@
 """One check: its keys are sorted out, and what is wrong with them is said all at once."""
 
+import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.watchdog.config.samples import GOOD, examined, faults, loaded
-from watchdog.config.check_schema import Check
+from watchdog.config import rules
+from watchdog.config.check_plan import check_row
+from watchdog.config.check_schema import KINDS, Check, CheckOptions, Pace
+from watchdog.config.draft import draft
 
 FIRST = GOOD.count("\n") + 1
 """The line on which what is added to GOOD begins."""
@@ -123,6 +129,44 @@ def test_absurd_numbers_of_checks_and_probes_are_refused(tmp_path: Path) -> None
     probes = '[[check.c.probe]]\nkind = "tcp"\ntcp = "127.0.0.1:1"\n'
     assert "has 17 probes; there may be 1 to 16" in faults(tmp_path, GOOD + probes * 17)[0]
     assert examined(tmp_path, GOOD + probes * 16).faults == ()
+
+
+VALUES = st.sampled_from(
+    [
+        "1s", "0ms", "-1s", 5, 0, -1, 1.5, float("nan"), float("inf"), True, [], {}, [1], ["/x"],
+        "/x", "127.0.0.1:1", "[::1]:5", "http://a/", "http://[", "http://a:b/", "x.service", "^a",
+        "(", "90%", "veto", "priority:-5", "restart", "escalated", "tcp", "10.0.0.1", "\0", "ä", "",
+        [[]], [{}], {"a": 1}, 10**30, "a{1000000000}", "1\u0663", "a" * 5000,
+    ]
+)  # fmt: skip
+KEYS = st.sampled_from(
+    [
+        *CheckOptions.model_fields,
+        *Pace.model_fields,
+        *(key for model in KINDS.values() for key in model.model_fields),
+        "xyzzy",
+    ]
+)
+PROBE_TABLES = st.dictionaries(KEYS, VALUES, min_size=1, max_size=5)
+TABLES = st.one_of(
+    PROBE_TABLES,
+    st.builds(
+        lambda tables, kind: {"probe": [{**table, "kind": kind} for table in tables]},
+        st.lists(PROBE_TABLES, max_size=3),
+        st.sampled_from([*KINDS, "x", 5]),
+    ),
+)
+
+
+@given(TABLES)
+def test_whatever_stands_in_a_check_ends_in_words(table: dict[str, object]) -> None:
+    """A check or faults, never a traceback; and a check that is valid has its row in the plan."""
+    nodes = {"a": {"address": "10.0.0.1"}}
+    made = draft({"cluster": {"name": "c"}, "nodes": nodes, "check": {"x": table}})
+    found = [*made.faults, *rules.faults(made)]
+    if not found:
+        json.dumps(check_row("x", made.check["x"]))
+        assert list(rules.warnings(made))
 
 
 def test_environment_can_replace_a_key_of_a_check(tmp_path: Path) -> None:
