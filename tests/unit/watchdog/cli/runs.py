@@ -1,5 +1,6 @@
 """Running a verb in this process, on a configuration that a test wrote."""
 
+import os
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -7,6 +8,8 @@ from click.testing import CliRunner, Result
 from watchdog.cli import main
 
 KEY = bytes(range(7, 250, 7))[:32]
+AS_MYSELF = ("--user", "root") if os.geteuid() == 0 else ()
+"""For `check test`, which would otherwise leave root for good, in this process."""
 TEXT = """\
 [cluster]
 name = "c"

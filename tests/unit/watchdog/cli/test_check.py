@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.watchdog.cli.runs import configured, run
+from tests.unit.watchdog.cli.runs import AS_MYSELF, configured, run
 
 CHECKS = """
 [check.set]
@@ -36,7 +36,7 @@ def test_check_that_is_called_like_a_word_is_a_check(name: str, place: str, tmp_
     """And the file may stand on either side of the word."""
     option = ["--config", configured(tmp_path, CHECKS)]
     before, after = (option, []) if place == "before" else ([], option)
-    result = run("check", *before, "test", name, *after, "--user", "root")
+    result = run("check", *before, "test", name, *after, *AS_MYSELF)
     assert result.output.startswith(f"{name}: ")
     assert "  up   file: / " in result.output or "  DOWN file: / " in result.output
 
