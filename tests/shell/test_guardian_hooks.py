@@ -57,13 +57,15 @@ def test_a_guest_that_has_not_joined_its_group_yet_is_killed_and_waited_for(
     script = tmp_path / "guest"
     script.write_text(f"#!/bin/sh\n: > {ran}\nexec sleep 60\n")
     script.chmod(0o755)
-    for ticket in range(20):
-        rig.fed.clear()
-        pid = rig.hooks.run_guest((str(script),), Facts("restart"), rig.ended.append)
-        rig.hooks.kill(ticket)
-        assert rig.fed == [], "it is not gone yet"
-        rig.turn_until_killed()
-        assert rig.fed == [HooksKilled(ticket)]
-        assert not Path(f"/proc/{pid}").exists()
+    try:
+        for ticket in range(20):
+            rig.fed.clear()
+            pid = rig.hooks.run_guest((str(script),), Facts("restart"), rig.ended.append)
+            rig.hooks.kill(ticket)
+            assert rig.fed == [], "it is not gone yet"
+            rig.turn_until_killed()
+            assert rig.fed == [HooksKilled(ticket)]
+            assert not Path(f"/proc/{pid}").exists()
+    finally:
+        rig.hooks.close()
     assert rig.ended == [-9] * 20
-    rig.hooks.close()

@@ -51,6 +51,22 @@ def test_descendants_are_ours_alone_and_spare_whom_they_should() -> None:
             child.wait()
 
 
+def test_a_mark_is_inherited_whatever_is_executed() -> None:
+    """Environments are cleared and overwritten, sessions are left; this stays."""
+    program = "echo 21 > /proc/self/oom_score_adj; env -i setsid -w sleep 60 & echo $!; wait"
+    child = subprocess.Popen(["sh", "-c", program], stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout
+        inner = int(child.stdout.readline())
+        assert processes.oom_score_of(inner) == 21
+        assert processes.oom_score_of(2**22 + 1) is None
+        child.stdout.close()
+    finally:
+        for pid, start in processes.descendants(lambda _: False).items():
+            processes.kill(pid, start)
+        child.wait()
+
+
 def _has_ancestor(pid: int, ancestor: int) -> bool:
     for _ in range(50):
         found = processes.stat_of(pid)

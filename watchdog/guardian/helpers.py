@@ -65,13 +65,20 @@ class Helper:
     """One helper: at most one process of it, and the group of everything that it has started."""
 
     def __init__(
-        self, name: str, loop: Loop, reaper: Reaper, log: Log, restarts: Restarts, tag: str
+        self,
+        name: str,
+        loop: Loop,
+        reaper: Reaper,
+        log: Log,
+        restarts: Restarts,
+        tag: str,
+        oom_score: int,
     ) -> None:
         self.name = name
         self.life = HelperLife()
         self.pid = 0
         self.has_cgroup = False
-        self._mark = f"QUORUMDOG_HELPER={name}"
+        self._oom_score = oom_score
         self._loop = loop
         self._reaper = reaper
         self._log = log
@@ -86,7 +93,7 @@ class Helper:
 
     def owns(self, pid: int) -> bool:
         """Whether a child of ours is this helper, or an orphan of one."""
-        return pid == self.pid or self._mark.encode() in processes.environment_of(pid)
+        return pid == self.pid or processes.oom_score_of(pid) == self._oom_score
 
     def look(self, given: Given) -> None:
         """Do what is due."""
@@ -135,16 +142,17 @@ class Helper:
 
     def _spawn(self, given: Given) -> int:
         command = [*_prefix(given.account), *given.commands[self.name]]
-        environment = {**children.ENVIRONMENT, "QUORUMDOG_HELPER": self.name}
         if self.name != LIFECHECK:
-            words = in_group(self._group, [*command, "--plan-fd", str(PLAN_FD)])
-            return self._begin(children.spawn(words, {PLAN_FD: given.plan}, environment), given)
+            words = in_group(self._group, self._oom_score, [*command, "--plan-fd", str(PLAN_FD)])
+            return self._begin(
+                children.spawn(words, {PLAN_FD: given.plan}, children.ENVIRONMENT), given
+            )
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         numbers = ["--plan-fd", str(PLAN_FD), "--key-fd", str(KEY_FD), "--guard-fd", str(GUARD_FD)]
-        words = in_group(self._group, [*PRIVILEGED, *command, *numbers])
+        words = in_group(self._group, self._oom_score, [*PRIVILEGED, *command, *numbers])
         handles = {PLAN_FD: given.plan, KEY_FD: given.key, GUARD_FD: theirs.fileno()}
         try:
-            pid = children.spawn(words, handles, environment)
+            pid = children.spawn(words, handles, children.ENVIRONMENT)
         except OSError:
             ours.close()
             raise
@@ -161,7 +169,6 @@ class Helper:
             # A unit's limits are for us: a helper that may take our class could starve us.
             with contextlib.suppress(OSError):  # it has ended already
                 resource.prlimit(pid, limit, (0, 0))
-        processes.set_oom_score(pid, 0)
         return pid
 
     def _on_exited(self, code: int) -> None:
@@ -252,7 +259,10 @@ class Helpers:
         restarts: Restarts,
         tag: str,
     ) -> None:
-        self._helpers = [Helper(name, loop, reaper, log, restarts, tag) for name in names]
+        self._helpers = [
+            Helper(name, loop, reaper, log, restarts, tag, processes.HELPER_OOM_SCORE + number)
+            for number, name in enumerate(names)
+        ]
         self._reaper = reaper
         self._given: Given | None = None
         self._wakes = Wakes(loop, self._dues, self._look)

@@ -17,8 +17,11 @@ from watchdog.guardian.loop import Loop
 from watchdog.guardian.plan import Plan
 
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-JOIN: Final = 'echo 0 > "$1" && shift && exec "$@"'
-"""A constant: enters the group before anything of the hook's runs. No word of it is configured."""
+JOIN: Final = (
+    'echo 0 > "$1" || exit 126; echo "$2" 2>/dev/null > /proc/self/oom_score_adj; '
+    'shift 2; exec "$@"'
+)
+"""A constant: enters the group, and is marked, before anything of the hook's runs."""
 OUTPUTS_MAX: Final = 64
 """Pipes that something which a restart action left behind may still hold."""
 
@@ -38,9 +41,9 @@ class Facts(NamedTuple):
     when: str = ""
 
 
-def in_group(group: HookGroup, argv: list[str]) -> list[str]:
-    """Words that join the group and then become `argv`."""
-    return ["/bin/sh", "-c", JOIN, "sh", group.join_file, *argv]
+def in_group(group: HookGroup, oom_score: int, argv: list[str]) -> list[str]:
+    """Words that join the group and then become `argv`; no word of theirs is the shell's."""
+    return ["/bin/sh", "-c", JOIN, "sh", group.join_file, str(oom_score), *argv]
 
 
 class HookStarter:
@@ -65,13 +68,15 @@ class HookStarter:
         """Whether too many left-behind processes still hold the output that a hook gave them."""
         return len(self._outputs) >= OUTPUTS_MAX
 
-    def start(self, argv: tuple[str, ...], facts: Facts, group: HookGroup) -> int:
+    def start(
+        self, argv: tuple[str, ...], facts: Facts, group: HookGroup, oom_score: int = 0
+    ) -> int:
         """Pid of the started hook. Raises OSError."""
         fault = self.fault(argv)
         if fault:
             raise OSError(fault)
         whose = users.prefix(self._account, keeps_nothing=False) if self._account else []
-        words = in_group(group, [*whose, *argv])
+        words = in_group(group, oom_score, [*whose, *argv])
         stdin, feed = os.pipe2(os.O_CLOEXEC)
         output, stdout = os.pipe2(os.O_CLOEXEC)
         try:
@@ -92,7 +97,6 @@ class HookStarter:
             for fd in (stdin, feed, stdout):
                 os.close(fd)
         scheduling.apply_to_hook(pid, self._plan.scheduling)
-        processes.set_oom_score(pid, 0)
         self._capture(output, facts.event)
         return pid
 

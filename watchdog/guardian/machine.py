@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, assert_never
 
 from watchdog.guardian import actions as act
-from watchdog.guardian import locks, processes
+from watchdog.guardian import locks
 from watchdog.guardian.children import Handles, NodeProcess
 from watchdog.guardian.deadline import Deadline
 from watchdog.guardian.helpers import COMMANDS, Given, Helpers
@@ -18,7 +18,7 @@ from watchdog.guardian.log import Log
 from watchdog.guardian.loop import Loop
 from watchdog.guardian.plan import Plan
 from watchdog.guardian.reaper import Reaper
-from watchdog.guardian.restarts import OURS_FOR_GOOD, Restarts
+from watchdog.guardian.restarts import Restarts
 from watchdog.guardian.saver import Saver
 from watchdog.guardian.supervisor import Supervisor
 from watchdog.guardian.users import Account
@@ -185,9 +185,7 @@ class Machine:
         """Whether a child of ours is to be left alone when everything of hooks must end."""
         if self._node and pid == self._node.pid:
             return True
-        if pid in self._restarts.pids or self._helpers.owns(pid):
-            return True
-        return OURS_FOR_GOOD in processes.environment_of(pid)
+        return self._restarts.keeps(pid) or self._helpers.owns(pid)
 
     def _start_node(self) -> None:
         means = self._given

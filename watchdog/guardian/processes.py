@@ -14,7 +14,10 @@ OUR_SIGNALS: Final = (signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGH
 """What the guardian treats in its own way; whatever it starts gets the default back."""
 
 
-ENVIRONMENT_MAX: Final = 256 * 1024
+KEPT_OOM_SCORE: Final = 11
+"""Marks what a restart action starts for good: children inherit it, whatever they execute."""
+HELPER_OOM_SCORE: Final = 21
+"""Marks the first helper and what it starts; the next number is the next one's."""
 
 
 class Stat(NamedTuple):
@@ -52,15 +55,6 @@ def kill(pid: int, start: int) -> bool:
     return True
 
 
-def environment_of(pid: int) -> frozenset[bytes]:
-    """The NAME=VALUE that it was started with, if we may see and it has not overwritten them."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            return frozenset(file.read(ENVIRONMENT_MAX).split(b"\0"))
-    except OSError:
-        return frozenset()
-
-
 def _everybody() -> Iterator[tuple[int, Stat]]:
     for name in os.listdir("/proc"):
         found = stat_of(int(name)) if name.isdigit() else None
@@ -86,6 +80,15 @@ def descendants(is_spared: Callable[[int], bool]) -> dict[int, int]:
             result[pid] = starts[pid]
             waiting += families.get(pid, [])
     return result
+
+
+def oom_score_of(pid: int) -> int | None:
+    """What it, or an ancestor of it, was marked with; unlike its environment this never waits."""
+    try:
+        with open(f"/proc/{pid}/oom_score_adj") as file:
+            return int(file.read())
+    except OSError:
+        return None
 
 
 def set_oom_score(pid: int | str, score: int) -> None:

@@ -8,7 +8,7 @@ starts is in the hooks' group, only while this node is on and settled (docs/hook
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from watchdog.guardian import clock
+from watchdog.guardian import clock, processes
 from watchdog.guardian.due import Due
 from watchdog.guardian.hook_group import HookGroup
 from watchdog.guardian.hook_start import Facts, HookStarter
@@ -23,8 +23,6 @@ from watchdog.guardian_protocol import RestartEnded, RestartWanted
 from watchdog.instant import MS
 
 EVENT: Final = "restart"
-OURS_FOR_GOOD: Final = b"QUORUMDOG_WHEN=always"
-"""In the environment of what must survive a de-escalation."""
 
 
 class _Running(NamedTuple):
@@ -70,10 +68,11 @@ class Restarts:
         )
         self._wakes = Wakes(loop, self._dues, self._look)
 
-    @property
-    def pids(self) -> set[int]:
-        """First processes of the actions that no de-escalation may end."""
-        return {r.pid for r in self._running.values() if not r.plan.is_escalated}
+    def keeps(self, pid: int) -> bool:
+        """Whether a child of ours is, or was left by, an action that no de-escalation may end."""
+        if any(pid == r.pid and not r.plan.is_escalated for r in self._running.values()):
+            return True
+        return processes.oom_score_of(pid) == processes.KEPT_OOM_SCORE
 
     def knows(self, check: str) -> bool:
         """Whether that check has a restart action."""
@@ -153,7 +152,7 @@ class Restarts:
 
         if plan.is_escalated:
             return self._hooks.run_guest(plan.argv, facts, ended)
-        pid = self._starter.start(plan.argv, facts, self._group)
+        pid = self._starter.start(plan.argv, facts, self._group, processes.KEPT_OOM_SCORE)
         self._reaper.expect(pid, ended)
         return pid
 

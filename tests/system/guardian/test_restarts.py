@@ -15,8 +15,8 @@ from tests.system.guardian.scripted import Relayed, check, pids_of, seen_for, st
 from tests.system.guardian.test_hooks import deescalate, hook
 from watchdog.guardian_protocol import HookEnded, Off
 
-SERVICE: Final = "setsid sh -c 'echo $$ >> {file}; exec sleep 60' &\nsleep 0.1\n"
-"""What an action leaves running: a daemon in a session of its own."""
+SERVICE: Final = "setsid env -i sh -c 'echo $$ >> {file}; exec sleep 60' &\nsleep 0.1\n"
+"""What an action leaves running: a daemon in a session of its own, with an empty environment."""
 
 
 @pytest.fixture
