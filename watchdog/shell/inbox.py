@@ -13,7 +13,7 @@ from watchdog.core.events import Event, MessageReceived
 
 PER_PEER_MAX: Final = 256
 LOCAL_MAX: Final = 4096
-CROWDED: Final = 512
+CROWDED: Final = 128
 """So many local events wait: whoever can say it again later is asked to."""
 
 

@@ -61,6 +61,8 @@ class Source:
     """Node -> its present verdict."""
     reason: str = ""
     """What it said of this node."""
+    last: Report | None = None
+    """Its last report, until something else was said."""
     is_current: bool = False
     """It has reported, and not too long ago."""
     timer: asyncio.TimerHandle | None = None
@@ -141,6 +143,9 @@ class LifecheckDesk:
             return self._no_node(strange[0])
         if self._plan.node in report.peers:
             return bad(f"{self._plan.node} is this node: what is said of it belongs into `own`")
+        if source.is_current and report == source.last:
+            self._extend(source, report.valid_ms)  # said again: the core has heard it
+            return ok()
         if self._inbox.is_crowded:
             return in_transition("too many reports at once, try again")
         for event in self._events(source, report):
@@ -149,7 +154,8 @@ class LifecheckDesk:
             self._log.info("lifecheck_reports", source=source.id, pid=client.pid, uid=client.uid)
         source.said = {name: judgement.verdict for name, judgement in report.peers.items()}
         source.said[self._plan.node] = report.own.verdict
-        source.reason, source.is_current, self.was_started = report.own.reason, True, True
+        source.last, source.reason, source.is_current = report, report.own.reason, True
+        self.was_started = True
         self._extend(source, report.valid_ms)
         return ok()
 
@@ -198,7 +204,7 @@ class LifecheckDesk:
         self._inbox.put_local(LifecheckReported(inform.node, verdict, reason, source_id))
         self.was_started = True
         if source is not None:
-            source.said[inform.node] = inform.verdict
+            source.said[inform.node], source.last = inform.verdict, None
             source.is_current = True
         return ok({"MESSAGE": f"{inform.node} is taken to be {inform.verdict}"})
 
