@@ -137,6 +137,22 @@ def _heartbeat(cluster: Cluster, lifecheck: Lifecheck) -> Iterator[Problem]:
         )
 
 
+def lifecheck_warnings(lifecheck: Lifecheck, checks: Mapping[str, Check]) -> Iterator[Problem]:
+    """Options of [lifecheck] that nothing listens to."""
+    if lifecheck.method == "heartbeat":
+        return
+    unheard = {"heartbeat_port", "interval"}
+    if not checks:
+        unheard |= {"deadtime", "on_loss", "accelerators"}
+    for key in sorted(unheard & lifecheck.model_fields_set):
+        yield Problem(
+            ("lifecheck", key),
+            f'`lifecheck.{key}` has no effect with method = "{lifecheck.method}"',
+            "" if key in {"heartbeat_port", "interval"} else "and there is no [check.NAME]",
+            "remove it",
+        )
+
+
 def http_warnings(http: Http | None) -> Iterator[Problem]:
     """A health port that all nodes but one cannot open, because the file is the same for all."""
     if http is None:

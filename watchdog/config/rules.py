@@ -13,6 +13,7 @@ from watchdog.config.check_rules import (
     check_faults,
     check_warnings,
     http_warnings,
+    lifecheck_warnings,
     table_faults,
 )
 from watchdog.config.draft import Draft
@@ -54,6 +55,8 @@ def warnings(made: Draft) -> Iterator[Problem]:
     yield from _quorum(made.cluster, made.nodes)
     yield from check_warnings(made.check, made.hooks, made.nodes)
     yield from http_warnings(made.http)
+    if made.lifecheck is not None:
+        yield from lifecheck_warnings(made.lifecheck, made.check)
     if not made.vip and made.hooks.escalation is None:
         yield Problem(
             (),
