@@ -34,7 +34,7 @@ def test_people_get_a_table(tmp_path: Path) -> None:
         "0   alpha  10.0.0.11:9000  9999    4      LEADER         3",
         "1   beta   10.0.0.12:9000  9999    8      LOST           2",
         "2   gamma  10.0.0.13:9000  9999    7      STANDBY        1",
-        "coordinator: alpha; quorum: 1 (needs 2); escalated here: 1",
+        "coordinator: alpha; quorum: yes (2 votes needed); escalated here: yes",
     ]
     assert daemon.heard == [{"NodeID": -1}]
 

@@ -4,6 +4,7 @@ For scripts that were written around pgpool's; `status` says more, and why.
 """
 
 import json
+from typing import Final
 
 import click
 
@@ -18,8 +19,9 @@ from watchdog.cli.local import (
 )
 from watchdog.cli.table import table
 
-SCHEMA = 1
-HEADINGS = ("ID", "NODE", "ADDRESS", "PGPOOL", "STATE", "NAME OF STATE", "PRI")
+SCHEMA: Final = 1
+QUORUM: Final = {1: "yes", -1: "no", -2: "yes, but nobody leads"}
+HEADINGS: Final = ("ID", "NODE", "ADDRESS", "PGPOOL", "STATE", "NAME OF STATE", "PRI")
 
 
 @click.command()
@@ -55,9 +57,8 @@ def command(
     ]
     for line in table(HEADINGS, rows, indent=""):
         click.echo(printable(line))
-    click.echo(
-        printable(
-            f"coordinator: {body['LeaderNodeName']}; quorum: {body['QuorumStatus']} "
-            f"(needs {body['NodesRequireForQuorum']}); escalated here: {body['Escalated']}"
-        )
-    )
+    quorum = QUORUM.get(body["QuorumStatus"], "unknown")
+    escalated = "yes" if body["Escalated"] else "no"
+    votes = f"{body['NodesRequireForQuorum']} votes needed"
+    footer = f"coordinator: {body['LeaderNodeName']}; quorum: {quorum} ({votes}); escalated here: "
+    click.echo(printable(footer + escalated))

@@ -171,7 +171,8 @@ def _rows(nodes: Nodes) -> list[dict[str, Any]]:
 
 def _summary(nodes: Nodes) -> str:
     local = _rows(nodes)[0]
-    state = next(name for name, numbers in STATES.items() if local["State"] in numbers)
+    names = (name for name, numbers in STATES.items() if local["State"] in numbers)
+    state = next(names, local["StateName"])
     leader = nodes["LeaderNodeName"]
     coordinator = "no coordinator" if leader == NOBODY else f"coordinator {leader}"
     quorum = "no quorum" if nodes["QuorumStatus"] == NO_QUORUM else "quorum"
