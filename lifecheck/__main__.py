@@ -34,6 +34,10 @@ OPTIONAL: Final = ("icmp-fd", "icmp6-fd", "connector-fd", "perf-fds")
 _PR_SET_PDEATHSIG: Final = 1
 
 
+class RefusedError(Exception):
+    """The plan is for another version, or was let through by mistake: trying again is no use."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run lifecheck; its exit code."""
     options = read_options(arguments)
@@ -59,12 +63,15 @@ def serve(plan: plans.Plan, options: dict[str, list[int]], log: Log) -> int:
     try:
         asyncio.run(_run(plan, options, log))
         return 0
+    except* RefusedError as refused:
+        event, why, code = "cannot_start", str(refused.exceptions[0]), EXIT_REFUSED
     except* GuardianGoneError as gone:
-        event, why = "guardian_gone", str(gone.exceptions[0])
+        event, why, code = "guardian_gone", str(gone.exceptions[0]), EXIT_FAULT
     except* Exception as error:  # noqa: BLE001 the edge: a crash is said, and ends the process
-        event, why = "crashed", "".join(traceback.format_exception(error))[-TRACEBACK_SIZE_MAX:]
+        trace = "".join(traceback.format_exception(error))
+        event, why, code = "crashed", trace[-TRACEBACK_SIZE_MAX:], EXIT_FAULT
     log.error(event, why=why)
-    return EXIT_FAULT
+    return code
 
 
 async def _run(plan: plans.Plan, options: dict[str, list[int]], log: Log) -> None:
@@ -76,7 +83,10 @@ async def _run(plan: plans.Plan, options: dict[str, list[int]], log: Log) -> Non
         Means(icmp=icmp, icmp6=icmp6),
         Accelerators(plan.accelerators, connector[0] if connector else None, options["perf-fds"]),
     )
-    runner = Runner(plan, inherited, log)
+    try:
+        runner = Runner(plan, inherited, log)
+    except (ValueError, KeyError) as error:
+        raise RefusedError(f"the plan does not fit: {error!r}") from error
     log.info("lifecheck_started", checks=len(plan.checks), method=plan.method)
     # Nothing that is here now will ever be garbage: a collection need not look at it again.
     gc.collect()

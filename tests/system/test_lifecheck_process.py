@@ -178,3 +178,17 @@ def test_a_plan_that_does_not_fit_has_an_exit_code_of_its_own(tmp_path: Path) ->
 
     asyncio.run(run())
     assert "lifecheck: the plan does not fit" in (tmp_path / "log").read_text()
+
+
+def test_a_probe_that_nobody_knows_has_it_too(tmp_path: Path) -> None:
+    """After half an upgrade the plan may name what this version has not."""
+    plan = document(tmp_path).replace(b'"kind": "tcp"', b'"kind": "dance"')
+
+    async def run() -> None:
+        theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs, ours:
+            async with lifecheck(tmp_path, ours, plan) as process:
+                assert await asyncio.wait_for(process.wait(), 5) == 2
+
+    asyncio.run(run())
+    assert "event=cannot_start" in (tmp_path / "log").read_text()
