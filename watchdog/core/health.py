@@ -83,8 +83,10 @@ class Health:
         parts.verdicts.dead = opinions.dead_peers()
         fitness.handicap, fitness.veto = opinions.handicap, opinions.veto
         fault = opinions.own_fault() or (LOST if self._is_long_lost(now) else "")
-        if bool(fault) is fitness.is_healthy:
-            parts.out.note("unhealthy" if fault else "healthy", reason=fault)
+        if fault and fitness.is_healthy:
+            parts.out.note("unhealthy", reason=fault)
+        elif not fault and not fitness.is_healthy:
+            parts.out.note("healthy")
         fitness.report_health(healthy=not fault, reason=fault, now=now)
 
     def _lost_end_ns(self) -> int | None:
