@@ -64,7 +64,7 @@ def command(pid: int) -> bytes:
 
 def is_silent(pid: int) -> bool:
     """Whether a process has no command line now, as during exec and after its memory is gone."""
-    return not command(pid)
+    return not command(pid).strip()
 
 
 def _command_of_threads(pid: int) -> bytes:

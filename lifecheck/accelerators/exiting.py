@@ -23,6 +23,11 @@ class Exiting:
         self._size = sizes or _rss
         self._big: dict[int, None] = {}
 
+    @property
+    def pids(self) -> list[int]:
+        """Whom it looks at."""
+        return list(self._big)
+
     def measure(self, pid: int) -> None:
         """Remember a process when it is big, forget it when it is not; any thread may call."""
         if self._size(pid) < BIG:
@@ -36,7 +41,7 @@ class Exiting:
 
     def doomed(self) -> Iterator[int]:
         """Yield those that have certainly begun to die."""
-        for pid in list(self._big):
+        for pid in self.pids:
             if procfs.is_doomed(pid):
                 yield pid
 

@@ -6,6 +6,7 @@ themselves should even that fail.
 
 import asyncio
 import contextlib
+import ctypes
 import itertools
 import os
 import signal
@@ -13,12 +14,12 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import pytest
 
-from lifecheck import procfs
-from lifecheck.accelerators import NAMES, Accelerators
+from lifecheck import cgroups, procfs
+from lifecheck.accelerators import EXIT_TRACEPOINT, NAMES, PROCESS_CONNECTOR, Accelerators
 from lifecheck.census import Seen
 from lifecheck.matching import Rule
 from lifecheck.processes import ProcessWatch
@@ -150,7 +151,9 @@ def accelerators(names: Sequence[str]) -> Accelerators:
         return Accelerators()
     if os.geteuid() != 0:
         pytest.skip("accelerators need root")
-    return Accelerators(names, open_process_connector(), open_exit_tracepoint())
+    connector = open_process_connector() if PROCESS_CONNECTOR in names else None
+    perf = open_exit_tracepoint() if EXIT_TRACEPOINT in names else ()
+    return Accelerators(names, connector, perf)
 
 
 class Log:
@@ -210,9 +213,11 @@ class Watching:
 
 
 @contextlib.asynccontextmanager
-async def watching(*rules: Rule, names: Sequence[str] = ()) -> AsyncIterator[Watching]:
+async def watching(
+    *rules: Rule, names: Sequence[str] = (), given: Accelerators | None = None
+) -> AsyncIterator[Watching]:
     """Watch these rules; what is inside begins after the first look."""
-    watched = Watching(rules, accelerators(names))
+    watched = Watching(rules, given or accelerators(names))
     async with asyncio.TaskGroup() as group:
         task = group.create_task(watched.watch.run())
         await watched.until(lambda: len(watched.history) >= len(rules))
@@ -225,3 +230,50 @@ async def watching(*rules: Rule, names: Sequence[str] = ()) -> AsyncIterator[Wat
 def prefix(*names: str, min_count: int = 1) -> Rule:
     """Rule for processes of these names; each prefix ends after its name."""
     return Rule(prefixes=tuple(f"{name} " for name in names), min_count=min_count)
+
+
+class Stopped:
+    """Traces a process and holds it back at the moment when it is about to end."""
+
+    _SEIZE, _CONT, _DETACH = 0x4206, 7, 17
+    _TRACE_EXIT: Final = 0x40
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._libc = ctypes.CDLL(None, use_errno=True)
+
+    def __enter__(self) -> Self:
+        self._call(self._SEIZE, self._TRACE_EXIT)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._call(self._DETACH, 0)
+
+    def die(self, signum: int) -> None:
+        """Send a deadly signal; return when the process is held back in its end."""
+        os.kill(self._pid, signum)
+        os.waitpid(self._pid, 0)
+        self._call(self._CONT, signum)
+        os.waitpid(self._pid, 0)
+
+    def _call(self, request: int, data: int) -> None:
+        numbers = ctypes.c_long(self._pid), ctypes.c_void_p(0), ctypes.c_void_p(data)
+        if self._libc.ptrace(ctypes.c_long(request), *numbers) < 0:
+            raise OSError(ctypes.get_errno(), "ptrace")
+
+
+@contextlib.contextmanager
+def control_group(name: str) -> Iterator[Path]:
+    """A control group like that of a unit; whoever is in it goes back to the root."""
+    root = Path(cgroups.roots()[0])
+    group = root / name
+    group.mkdir()
+    try:
+        yield group
+    finally:
+        folders = sorted(group.rglob("*/"), reverse=True)
+        for folder in [*folders, group]:
+            for pid in (folder / "cgroup.procs").read_text().split():
+                with contextlib.suppress(ProcessLookupError):
+                    (root / "cgroup.procs").write_text(pid)
+            folder.rmdir()
