@@ -76,6 +76,7 @@ class Edge:
         self._listening_us = now_us
         self._rtt_us: int | None = None
         self._is_heard_by_it = False
+        self._loss_out: int | None = None
 
     def next_datagram(self, now_us: int) -> bytes:
         """What to send to the peer now."""
@@ -83,7 +84,7 @@ class Edge:
         self._sent.append(now_us)
         heard = self._believed
         echoes = [i.echo(now_us) for i in (heard, self._unproven) if i is not None]
-        received, of = (heard.came.bit_count(), heard.of) if heard else (0, 0)
+        received, of = self._arrived(now_us)
         hears = self.verdict(now_us) == "alive"
         beat = Beat(self._me, self.peer, hears, received, of, tuple(echoes))
         return self._own.seal(self._counter, beat)
@@ -104,6 +105,7 @@ class Edge:
         else:
             self._consider(_Incoming(stream, header.counter, now_us), beat, now_us)
         self._is_heard_by_it = beat.hears
+        self._loss_out = _percent(beat.received, beat.of)
         self._measure(beat, now_us)
 
     def _stream_of(self, salt: bytes) -> Stream:
@@ -173,14 +175,22 @@ class Edge:
             "verdict": self.verdict(now_us),
             "heard_s": None if heard is None else round((now_us - heard.at_us) / SECOND_US, 3),
             "rtt_ms": None if self._rtt_us is None else round(self._rtt_us / 1000, 3),
-            "loss_in_percent": None if heard is None else self._loss_percent(heard, now_us),
+            "loss_in_percent": _percent(*self._arrived(now_us)),
+            "loss_out_percent": self._loss_out if is_alive else None,
             "heard_by_it": self._is_heard_by_it if is_alive else None,
         }
 
-    def _loss_percent(self, heard: _Incoming, now_us: int) -> int:
-        """Of the last datagrams to us, those that should be here by now included."""
-        overdue = max(0, now_us - heard.at_us - self._interval_us // 2) // self._interval_us
-        missing = min(overdue, WINDOW)
-        of = min(heard.of + missing, WINDOW)
-        received = (heard.came << missing & ALL_BITS).bit_count()
-        return round(100 * (of - received) / of)
+    def _arrived(self, now_us: int) -> tuple[int, int]:
+        """Of the last datagrams to us how many came; those that should be here are counted too."""
+        heard = self._believed
+        if heard is None:
+            return 0, 0
+        late_us = max(0, now_us - heard.at_us - self._interval_us // 2)
+        missing = min(late_us // self._interval_us, WINDOW)
+        came = heard.came << missing & ALL_BITS
+        return came.bit_count(), min(heard.of + missing, WINDOW)
+
+
+def _percent(received: int, of: int) -> int | None:
+    """The loss; None when nothing is known."""
+    return round(100 * (of - received) / of) if of else None

@@ -9,7 +9,7 @@ import pytest
 from tests.support import REPOSITORY
 from watchdog import slots
 from watchdog.core.messages import INC_SIZE, PROTOCOL
-from watchdog.wire import codec, fields, frames, limits, seal
+from watchdog.wire import codec, fields, frames, heartbeat, limits, seal
 from watchdog.wire.layouts import LAYOUTS, REQUIRED, Layout
 
 PAGE: Final = (REPOSITORY / "docs/protocol.md").read_text(encoding="utf-8")
@@ -69,6 +69,11 @@ def test_every_kind_has_its_bounds_on_the_page() -> None:
         f"At most {seal.WILL_SIZE_MAX} bytes",
         f"| {seal.NONCE_SIZE} | nonce",
         f"the tag ({seal.TAG_SIZE})",
+        f"At most {heartbeat.SIZE_MAX} bytes",
+        f"of how many, at most {heartbeat.WINDOW}",
+        f"n from 1 to {heartbeat.NAME_SIZE_MAX}",
+        f"number of echoes, at most {heartbeat.ECHOES_MAX}",
+        f"`{heartbeat._LABEL.decode()}`",
         f"files of {slots.FILE_SIZE:,} bytes: two slots of {slots.SLOT_SIZE:,}",
         f"first {slots.SECTOR_SIZE} bytes",
         f"`{slots._MAGIC.decode()}`",
