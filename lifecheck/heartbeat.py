@@ -158,9 +158,10 @@ class Heartbeat:
             verdict = edge.verdict(now_us)
             if verdict != self._said[edge.peer]:
                 self._said[edge.peer] = verdict
-                say = self._log.info if verdict == "alive" else self._log.warning
-                event = "heartbeat_heard" if verdict == "alive" else "heartbeat_silent"
-                say(event, peer=edge.peer, why=edge.reason(now_us))
+                if verdict == "alive":
+                    self._log.info("heartbeat_heard", peer=edge.peer)
+                else:
+                    self._log.warning("heartbeat_silent", peer=edge.peer, why=edge.reason(now_us))
         if self._said != before:
             self._changed()
 
