@@ -5,6 +5,9 @@ The rows of pgpool's own behaviour are here, and the three faults that kill or f
 
 import asyncio
 import json
+import random
+import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -345,6 +348,41 @@ def test_reply_with_bytes_that_are_no_text_is_sent_all_the_same(tmp_path: Path) 
         assert frame.data == b'{"file":"\\udcff"}\0'
 
     serving(path, story, handler=Answering(odd))
+
+
+def test_any_bytes_end_in_a_refusal_or_nothing(tmp_path: Path) -> None:
+    """A thousand damaged requests, on one-shot and on registered connections; then a good one."""
+    path = tmp_path / "s"
+    rng = random.Random(2808)
+    report = b'{"verb":"report","own":{"verdict":"dead"},"peers":{"beta":{"verdict":"alive"}}}'
+    good = [
+        frame_of("3", b'{"NodeID":-1}'),
+        frame_of("2", b'{"NodeID":1,"NodeStatus":1,"Message":"x"}'),
+        frame_of("v", b'{"VarName":"WDState"}'),
+        frame_of("0", b'{"Name":"x","Native":1}') + frame_of("q", report),
+    ]
+
+    def spoil() -> None:
+        for number in range(1000):
+            data = bytearray(good[number % len(good)])
+            for _ in range(rng.randint(1, 3)):
+                place = rng.randrange(len(data))
+                if rng.random() < 0.7:
+                    data[place] = rng.randrange(256)
+                else:
+                    data[place : place + rng.randint(1, 5)] = rng.randbytes(rng.randint(0, 5))
+                data = data or bytearray(b"3")
+            with RawClient(path) as client, suppress(BrokenPipeError, ConnectionResetError):
+                client.connection.sendall(data)
+                client.connection.shutdown(socket.SHUT_WR)
+                while client.read() is not None:
+                    pass
+
+    async def story(server: Server) -> None:
+        await asyncio.to_thread(spoil)
+        assert await asyncio.to_thread(call, path, "ping")
+
+    serving(path, story)
 
 
 def test_reply_is_read_by_our_own_parser(tmp_path: Path) -> None:
