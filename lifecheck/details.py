@@ -18,10 +18,13 @@ ROOM_BYTES: Final = 1024
 
 
 def details(
-    checks: Sequence[Check], heartbeat: Sequence[Mapping[str, object]], accelerators: Sequence[str]
+    checks: Sequence[Check],
+    heartbeat: Sequence[Mapping[str, object]],
+    accelerators: Sequence[str],
+    now_ms: int,
 ) -> dict[str, object]:
     """The body of the answer to `details`."""
-    rows = [row(check) for check in checks]
+    rows = [row(check, now_ms) for check in checks]
     others: dict[str, object] = {"heartbeat": [*heartbeat], "accelerators": [*accelerators]}
     for shorten in (_as_is, _shortened, _bare):
         body: dict[str, object] = {"checks": [shorten(each) for each in rows], **others}
@@ -36,9 +39,11 @@ def details(
     return {"checks": [], "heartbeat": [], "accelerators": [], "cut": len(rows)}
 
 
-def row(check: Check) -> dict[str, object]:
+def row(check: Check, now_ms: int) -> dict[str, object]:
     """One check."""
-    last_ms = [found.last_ms for found in check.detectors if found.last_ms is not None]
+    pairs = zip(check.probes, check.detectors, strict=True)
+    looked = [_looked_ms(probe.kind, found, now_ms) for probe, found in pairs]
+    last_ms = [each for each in looked if each is not None]
     return {
         "name": check.plan.name,
         "verdict": check.verdict.value,
@@ -49,18 +54,24 @@ def row(check: Check) -> dict[str, object]:
         "on_fail": _on_fail(check),
         "when": check.plan.when,
         "probes": [
-            _probe(probe.kind, found)
-            for probe, found in zip(check.probes, check.detectors, strict=True)
+            _probe(probe.kind, found, each)
+            for probe, found, each in zip(check.probes, check.detectors, looked, strict=True)
         ],
     }
 
 
-def _probe(kind: str, found: Detector) -> dict[str, object]:
+def _looked_ms(kind: str, found: Detector, now_ms: int) -> int | None:
+    """When it was looked last; a process is watched without a pause once it was looked for."""
+    is_watched = kind == "process" and found.last_ms is not None
+    return now_ms if is_watched else found.last_ms
+
+
+def _probe(kind: str, found: Detector, looked_ms: int | None) -> dict[str, object]:
     return {
         "kind": kind,
         "verdict": found.verdict.value,
         "reason": found.detail,
-        "last_boot_s": None if found.last_ms is None else found.last_ms / 1000,
+        "last_boot_s": None if looked_ms is None else looked_ms / 1000,
         "runs": found.runs,
         "failures": found.failures,
     }

@@ -182,7 +182,7 @@ class Runner:
             case "details", _:
                 rows = [] if self._pulse is None else self._pulse.rows()
                 names = [] if self._watch is None else self._watch.accelerators()
-                return details(self._checks, rows, names)
+                return details(self._checks, rows, names, clock.now_ms())
             case "check_set", {"name": str(name), "settings": dict(settings)}:
                 texts = {str(key): str(value) for key, value in settings.items()}
                 return self._set(self._find(name), texts)
