@@ -5,7 +5,7 @@ A stopped service still accepts connections, by its kernel: only the answer that
 shows it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -46,7 +46,7 @@ class Site:
 
     cluster: SystemCluster
     fleet: Fleet
-    faults: dict[str, Callable[[str], Mend]]
+    faults: Mapping[str, Callable[[str], Mend]]
 
 
 @pytest.fixture(scope="module")
