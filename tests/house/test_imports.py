@@ -101,6 +101,7 @@ PURE = (
     "watchdog.web.visitors",
     "lifecheck.check",
     "lifecheck.detector",
+    "lifecheck.edge",
     "lifecheck.details",
     "lifecheck.presence",
     "lifecheck.restarts",
