@@ -156,6 +156,11 @@ class Edge:
         silent_us = now_us - max(self._believed.at_us, self._listening_us)
         return "alive" if silent_us <= self._deadtime_us else "dead"
 
+    @property
+    def heard_us(self) -> int | None:
+        """When the newest believed heartbeat came; None when none ever did."""
+        return None if self._believed is None else self._believed.at_us
+
     def reason(self, now_us: int) -> str:
         """Why `verdict` is what it is; it changes only when the verdict does."""
         match self.verdict(now_us):

@@ -28,6 +28,7 @@ RETRY_MAX_S: Final = 10.0
 PAUSE_INTERVALS: Final = 3
 """After so many intervals without a turn this process was not listening (stopped, suspended)."""
 MS_US: Final = 1000
+DEAF: Final = "nobody's heartbeats arrive here"
 
 
 class Heartbeat:
@@ -57,15 +58,34 @@ class Heartbeat:
         self._by_address = {_address(peer.address): edge for peer, edge in pairs}
         self._targets = {peer.name: _target(peer.address, plan.port) for peer in plan.peers}
         self._said: dict[str, Verdict] = {peer.name: "unknown" for peer in plan.peers}
-        self._ticked_us = now_us
+        self._told = dict(self._said)
+        self._ticked_us = self._hearing_us = now_us
+        self._deadtime_us = plan.deadtime_ms * MS_US
         self.refused: Counter[str] = Counter()
         """Datagrams that were not believed, by cause."""
         self.send_errors: Counter[str] = Counter()
 
     def peers(self) -> dict[str, tuple[Verdict, str]]:
-        """Peer name to verdict and reason."""
+        """Peer name to verdict and reason, as the node is told."""
         now_us = clock.now_us()
-        return {e.peer: (e.verdict(now_us), e.reason(now_us)) for e in self._edges}
+        return {edge.peer: self._word(edge, now_us) for edge in self._edges}
+
+    def _word(self, edge: Edge, now_us: int) -> tuple[Verdict, str]:
+        """DEAD needs others that were heard long enough: whoever hears nobody may be deaf.
+
+        A port that is filtered for all silences the edges one by one, and opens them one by one:
+        the first of them must not look like the only one.
+        """
+        verdict, heard_us, latest_us = edge.verdict(now_us), edge.heard_us, self._latest_us()
+        if verdict == "dead" and heard_us is not None and latest_us is not None:
+            is_new_here = now_us - self._hearing_us < self._deadtime_us
+            if is_new_here or latest_us - heard_us < self._deadtime_us // 2:
+                return "unknown", DEAF
+        return verdict, edge.reason(now_us)
+
+    def _latest_us(self) -> int | None:
+        """When anybody was heard last."""
+        return max((at for edge in self._edges if (at := edge.heard_us) is not None), default=None)
 
     def rows(self) -> list[dict[str, object]]:
         """Every edge, for `status`."""
@@ -142,7 +162,10 @@ class Heartbeat:
             edge = self._by_address.get(_address(source))
             if edge is None:
                 raise HeartbeatError("address", "no peer has this address")
-            edge.receive(datagram, clock.now_us())
+            now_us, before_us = clock.now_us(), self._latest_us()
+            edge.receive(datagram, now_us)
+            if before_us is None or now_us - before_us > self._deadtime_us // 2:
+                self._hearing_us = now_us
         except HeartbeatError as error:
             self.refused[error.cause] += 1
             # A new start is never believed at once, so that is no news.
@@ -153,7 +176,6 @@ class Heartbeat:
 
     def _judge(self, now_us: int) -> None:
         """Say what has changed."""
-        before = dict(self._said)
         for edge in self._edges:
             verdict = edge.verdict(now_us)
             if verdict != self._said[edge.peer]:
@@ -162,7 +184,9 @@ class Heartbeat:
                     self._log.info("heartbeat_heard", peer=edge.peer)
                 else:
                     self._log.warning("heartbeat_silent", peer=edge.peer, why=edge.reason(now_us))
-        if self._said != before:
+        told = {peer: verdict for peer, (verdict, _) in self.peers().items()}
+        if told != self._told:
+            self._told = told
             self._changed()
 
 

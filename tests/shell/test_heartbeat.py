@@ -48,7 +48,11 @@ class Part:
         self.calls += 1
 
     def verdicts(self) -> dict[str, str]:
-        """Peer to verdict."""
+        """Peer to verdict, as `status` shows it."""
+        return {str(row["node"]): str(row["verdict"]) for row in self.heartbeat.rows()}
+
+    def told(self) -> dict[str, str]:
+        """Peer to verdict, as the node is told it."""
         return {peer: verdict for peer, (verdict, _) in self.heartbeat.peers().items()}
 
     def row(self, peer: str) -> dict[str, object]:
@@ -131,6 +135,32 @@ def test_cut_in_one_direction_silences_exactly_that_edge(tmp_path: Path) -> None
 
     asyncio.run(story())
     assert "event=heartbeat_silent level=warning" in beta.path.read_text()
+
+
+def test_whoever_hears_nobody_calls_nobody_dead(tmp_path: Path) -> None:
+    """Edges fall silent, and come back, one after the other: the first is not the only one."""
+    port = free_port()
+    alpha, beta, gamma = parts = [Part(node, port, tmp_path) for node in ADDRESSES]
+    told: set[str] = set()
+
+    async def aim(target: str) -> None:
+        beta.heartbeat._targets["alpha"] = (target, port)
+        await asyncio.sleep(0.02)  # an interval
+        gamma.heartbeat._targets["alpha"] = (target, port)
+
+    async def story() -> None:
+        async with running(*parts):
+            await until(lambda: all_alive(*parts))
+            alpha.heartbeat._changed = lambda: told.update(alpha.told().values())
+            await aim("127.0.0.9")
+            await until(lambda: set(alpha.verdicts().values()) == {"dead"})
+            await aim(ADDRESSES["alpha"])
+            await until(lambda: set(alpha.told().values()) == {"alive"})
+            assert told == {"alive", "unknown"}
+            gamma.heartbeat._targets["alpha"] = ("127.0.0.9", port)
+            await until(lambda: alpha.told() == {"beta": "alive", "gamma": "dead"})
+
+    asyncio.run(story())
 
 
 def test_restarted_node_is_heard_again(tmp_path: Path) -> None:
