@@ -29,6 +29,7 @@ from tests.shell.process_lab import (
     read_line,
     script,
     script_prefix,
+    state,
     title,
     watching,
 )
@@ -98,7 +99,7 @@ async def latency(count: int, kills: int, names: Sequence[str], idle_s: float) -
         pids = parent.spawn(count, name)
         async with watching(prefix(name), names=names) as watched, killer() as assassin:
             await watched.until_alive(count)
-            await asyncio.sleep(1)
+            await settled(pids)
             cpu = await idle(idle_s)
             taken_ns: list[int] = []
             for _ in range(kills):
@@ -107,6 +108,15 @@ async def latency(count: int, kills: int, names: Sequence[str], idle_s: float) -
                     pids += parent.spawn(1, name)
                     await watched.until_alive(count)
             return {"watched": count, **spread(taken_ns), "idle_cpu_percent": cpu}
+
+
+async def settled(pids: Sequence[int]) -> None:
+    """Wait until all have finished their own start, and nobody is young any more."""
+    for _ in range(600):
+        if all(state(pid) == "S" for pid in pids):
+            break
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(OLD_S)
 
 
 async def one(watched: Watching, assassin: asyncio.subprocess.Process, victim: int) -> int:

@@ -8,7 +8,7 @@ say of themselves only tells when to go on.
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from bench.lab import running
@@ -81,12 +81,13 @@ FAULTS: Final[dict[str, Fault]] = {
 }
 
 
-def measure(profile: str, faults: Sequence[str], reps: int) -> dict[str, Any]:
-    """Do each fault `reps` times; the outages in ms by fault, and what was to be expected."""
+def measure(profile: str, reps: Mapping[str, int]) -> dict[str, Any]:
+    """Do each fault so many times; the outages in ms by fault, and what was to be expected."""
+    rounds = max(reps.values())
     with running(profile, ASK_EVERY_MS) as cluster:
-        for number in range(reps):
-            _say(f"{profile}: round {number + 1} of {reps}")
-            for name in faults:
+        for number in range(rounds):
+            _say(f"{profile}: round {number + 1} of {rounds}")
+            for name in (name for name, times in reps.items() if number < times):
                 coordinator = cluster.wait_healthy(WAIT_S)
                 cluster.pause(CALM_S)
                 FAULTS[name](cluster, coordinator)

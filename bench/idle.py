@@ -117,7 +117,9 @@ def _children_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def per_node(idle: Mapping[str, Mapping[str, float]], role: str) -> float:
-    """CPU seconds per minute of all processes of a node."""
-    spending = (cost["cpu_s_per_minute"] for what, cost in idle.items() if what.startswith(role))
+def per_node(
+    idle: Mapping[str, Mapping[str, float]], role: str, figure: str = "cpu_s_per_minute"
+) -> float:
+    """One figure of all processes of a node together."""
+    spending = (cost[figure] for what, cost in idle.items() if what.startswith(role))
     return round(sum(spending), 3)
