@@ -4,6 +4,7 @@ Rule: a method that may change a count returns the places whose count it has tou
 calls it tells of them.  `inspect` alone may run in a thread: it only reads.
 """
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
@@ -184,7 +185,7 @@ class Census:
         """What is known of a rule."""
         own = [n for n, place in enumerate(self.matcher.places) if place.rule == index]
         place = min(own, key=self._living)
-        pids = tuple(self.table.members[place])[:PIDS_MAX]
+        pids = tuple(itertools.islice(self.table.members[place], PIDS_MAX))
         count, early = len(self.table.members[place]), self.table.dying[place]
         return Seen(count, early, self._detail(index, place, early), pids)
 

@@ -74,6 +74,8 @@ class Matcher:
             for index, rule in enumerate(self._rules)
             if rule.pidfile is not None or rule.unit is not None
         }
+        self.has_lists = bool(self._listed)
+        """Whether a refresh can change anything."""
         self._folders: dict[int, str] = {}
         self._searched_ms: dict[int, int] = {}
         self._faults: dict[int, str] = {}

@@ -64,7 +64,7 @@ class ProcessWatch:
         self._hurried = asyncio.Event()
         self._step = len(HURRY_S)
         self._lost_ms = clock.now_ms() - SHORT_MS
-        self._is_limited = False
+        self._limited = asyncio.Event()
 
     def seen(self, index: int) -> Seen | None:
         """What is known of a rule now; None until the first look has ended."""
@@ -130,6 +130,8 @@ class ProcessWatch:
         """These have just called exec or changed their name."""
         now_ms = clock.now_ms()
         touched: set[int] = set()
+        if self._census.matcher.has_lists:
+            touched |= self._look()  # a pidfile or a control group may name them by now
         for pid in pids:
             touched |= self._census.examine_young(pid, now_ms)
         self._settle(touched)
@@ -166,8 +168,8 @@ class ProcessWatch:
     def _say(self, rules: Iterable[int]) -> None:
         if not self._has_looked:
             return
-        if self._census.table.unheld and not self._is_limited:
-            self._is_limited = True
+        if self._census.table.unheld and not self._limited.is_set():
+            self._limited.set()
             self._log.warning("processes_limited", held=self._census.table.fds_max)
         waiting = self._owed & self._census.rules_of(self._census.short()) if self._owed else ()
         for index in rules:
@@ -240,7 +242,8 @@ class ProcessWatch:
         return await future
 
     async def _poll_unheld(self) -> None:
-        """Those for which there was no descriptor."""
+        """Those for which there was no descriptor, once there are any."""
+        await self._limited.wait()
         while True:
             await asyncio.sleep(UNHELD_EVERY_S)
             if unheld := list(self._census.table.unheld.values()):

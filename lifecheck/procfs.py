@@ -16,6 +16,8 @@ COMMAND_SIZE_MAX: Final = 4096
 ALL_SIZE_MAX: Final = 1 << 20
 TASKS_MAX: Final = 256
 """Threads of one process that are looked at."""
+FIRST_NS: Final = (("pid", 0xEFFFFFFC), ("user", 0xEFFFFFFD))
+"""Numbers that the kernel gives to the first namespaces."""
 PF_EXITING: Final = 0x4
 PF_SIGNALED: Final = 0x400
 """Killed by a signal: the whole process is doomed, also while it still writes its core."""
@@ -145,6 +147,14 @@ def _link(path: str) -> str | None:
 def hides_others() -> bool:
     """Whether /proc is mounted with hidepid, so that other users' processes seem not to exist."""
     return not os.path.exists("/proc/1")
+
+
+def is_first_namespace() -> bool:
+    """Whether we are in the machine's own process and user namespaces, not in a container's."""
+    try:
+        return all(os.stat(f"/proc/self/ns/{kind}").st_ino == inode for kind, inode in FIRST_NS)
+    except OSError:
+        return False
 
 
 def newest() -> int:

@@ -13,6 +13,8 @@ from lifecheck import procfs
 BIG: Final = 256 << 20
 """Bytes of memory from which a process is worth it."""
 EVERY_S: Final = 0.1
+QUIET_S: Final = 1.0
+"""While nobody is big."""
 POLLED_MAX: Final = 256
 
 

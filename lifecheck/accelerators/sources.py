@@ -6,8 +6,10 @@ us up too often is rested for a moment, so that a storm of events costs bunches,
 
 import asyncio
 import functools
+import os
 from collections.abc import Callable, Iterable
 
+from lifecheck import procfs
 from lifecheck.accelerators import (
     EXIT_TRACEPOINT,
     EXITING_POLL,
@@ -16,7 +18,7 @@ from lifecheck.accelerators import (
     Accelerators,
 )
 from lifecheck.accelerators.connector import Connector
-from lifecheck.accelerators.exiting import EVERY_S, Exiting
+from lifecheck.accelerators.exiting import EVERY_S, QUIET_S, Exiting
 from lifecheck.accelerators.tracepoint import Ring
 
 
@@ -59,6 +61,11 @@ class Sources:
         fd = self.accelerators.take_connector()
         if fd is None:
             why = "the guardian could not open it (see its log)"
+            self.accelerators.refuse(PROCESS_CONNECTOR, why)
+            return
+        if not procfs.is_first_namespace():
+            os.close(fd)
+            why = "the kernel tells it only outside of containers"
             self.accelerators.refuse(PROCESS_CONNECTOR, why)
             return
         try:
@@ -129,7 +136,7 @@ class Sources:
     async def poll(self) -> None:
         """Look at the big ones for as long as we run."""
         while self._exiting is not None:
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(EVERY_S if self._exiting.pids else QUIET_S)
             self._begun(self._exiting.doomed())
 
     def measure(self, pid: int) -> None:

@@ -8,12 +8,22 @@ from lifecheck import census as module
 from lifecheck import procfs
 from lifecheck.census import Census
 from lifecheck.matching import Rule
-from tests.shell.process_lab import nursery, prefix, script, script_prefix, sleeper, tell, title
+from tests.shell.process_lab import (
+    nursery,
+    prefix,
+    read_line,
+    script,
+    script_prefix,
+    sleeper,
+    tell,
+    title,
+)
 
 RETITLES = """
 import ctypes, os
 fields = open("/proc/self/stat", "rb").read().rpartition(b")")[2].split()
 start, end = int(fields[45]), int(fields[46])
+print("ready", flush=True)
 while name := input():
     text = name.encode().ljust(end - start, b"\\0") if name != "nothing" else bytes(end - start)
     ctypes.memmove(start, text, end - start)
@@ -46,10 +56,10 @@ def test_a_title_that_changes_late_is_found_by_the_slow_scan(own: list[Census]) 
     """No event tells of it, and the number is an old one."""
     mark, name = title(), title("late")
     with script(RETITLES, mark) as child:
+        read_line(child)
         one = census(own, Rule(prefixes=(script_prefix(mark),)), prefix(name))
         tell(child, f"{name} ")
-        assert child.stdout
-        child.stdout.readline()
+        read_line(child)
         assert scan(one) == {0, 1}
         assert one.seen(0).alive == 0
         assert one.seen(1).pids == (child.pid,)
@@ -59,10 +69,10 @@ def test_who_says_nothing_of_itself_is_not_taken_for_another(own: list[Census]) 
     """In the middle of an exec the command line is empty; the pidfd says that it lives."""
     mark = title()
     with script(RETITLES, mark) as child:
+        read_line(child)
         one = census(own, Rule(prefixes=(script_prefix(mark),)))
         tell(child, "nothing")
-        assert child.stdout
-        child.stdout.readline()
+        read_line(child)
         assert procfs.is_silent(child.pid)
         assert one.examine(child.pid) == set()
         assert one.seen(0).alive == 1
@@ -74,10 +84,10 @@ def test_the_few_that_remain_are_asked_again(
     """But not thousands, at each death of one."""
     mark = title()
     with script(RETITLES, mark) as child:
+        read_line(child)
         one = census(own, Rule(prefixes=(script_prefix(mark),)))
         tell(child, "other")
-        assert child.stdout
-        child.stdout.readline()
+        read_line(child)
         assert one.examine_few([0]) == {0}
     name = title()
     with nursery() as parent:

@@ -1,6 +1,7 @@
 """/proc of this machine, for processes that live, are gone, or may not be looked at."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from lifecheck import procfs
 from tests.shell.process_lab import sleeper, title
+from tests.support import REPOSITORY
 
 NOBODY = 1 << 22
 """No process has a number as high as this."""
@@ -69,6 +71,16 @@ def test_a_program_that_was_replaced_is_the_one_at_its_path(tmp_path: Path) -> N
     with sleeper(title(), str(program)) as child:
         program.unlink()
         assert procfs.exe(child.pid) == str(program)
+
+
+@pytest.mark.root
+def test_a_container_is_known_by_its_namespaces() -> None:
+    """There the process connector is silent, and would be believed to work."""
+    code = "from lifecheck import procfs; print(procfs.is_first_namespace())"
+    words = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    assert done.stdout == "False\n"
+    assert procfs.is_first_namespace()
 
 
 @pytest.mark.root
