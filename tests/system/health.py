@@ -26,6 +26,7 @@ EVERY_S: Final = 0.02
 class Answer(NamedTuple):
     """What came back, and when; code 0 when nothing did."""
 
+    asked: int
     t: int
     code: int
     body: str
@@ -45,14 +46,14 @@ def ask(cluster: SystemCluster, node: str, path: str, at: str | None = None) -> 
 
 def get(namespace: str, target: tuple[str, int], path: str) -> Answer:
     """One `GET` out of a namespace."""
-    connection = http.client.HTTPConnection("unused", timeout=ASK_S)
+    connection, asked = http.client.HTTPConnection("unused", timeout=ASK_S), now_ns()
     try:
         connection.sock = inside(namespace, lambda: socket.create_connection(target, ASK_S))
         connection.request("GET", path, headers={"Connection": "close"})
         response = connection.getresponse()
-        return Answer(now_ns(), response.status, response.read().decode())
+        return Answer(asked, now_ns(), response.status, response.read().decode())
     except (OSError, http.client.HTTPException) as error:
-        return Answer(now_ns(), 0, str(error))
+        return Answer(asked, now_ns(), 0, str(error))
     finally:
         connection.close()
 
@@ -91,14 +92,16 @@ class Watch:
         """Ask no more."""
         self._end.set()
 
-    def yes(self, node: str) -> list[int]:
-        """When it said 200."""
-        return [answer.t for answer in self.answers[node] if answer.code == 200]
+    def yes(self, node: str) -> list[Answer]:
+        """Its answers of 200."""
+        return [answer for answer in self.answers[node] if answer.code == 200]
 
-    def overlap_s(self, one: str, other: str) -> float:
-        """For how long two nodes both said 200, at most: from the first of the later one."""
-        first, last = sorted((one, other), key=lambda name: self.yes(name)[0])
-        return max(0, self.yes(first)[-1] - self.yes(last)[0]) / SECOND
+    def overlap_s(self, giver: str, taker: str) -> float:
+        """For how long the giver still said 200 after the taker had: what is sure of it.
+
+        A question that was asked after an answer came is later, however busy the machine is.
+        """
+        return max(0, self.yes(giver)[-1].asked - self.yes(taker)[0].t) / SECOND
 
 
 @contextmanager

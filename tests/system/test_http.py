@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.system.cluster import SystemCluster, run_cluster
 from tests.system.health import TABLES, ask, crowd, leaders, signal_web, watching, web_pid
 from tests.system.operating import quorumdog
-from tests.system.prober import MS, story
+from tests.system.prober import story
 
 pytestmark = pytest.mark.root
 CROWD: int = 1000
@@ -75,7 +75,7 @@ def test_leader_follows_a_switchover(cluster: SystemCluster) -> None:
         cluster.pause(0.3)
     assert watch.yes(told.leader)
     assert watch.yes(taker)
-    assert watch.overlap_s(told.leader, taker) <= 0.15
+    assert watch.overlap_s(told.leader, taker) <= 0.3
     third = next(name for name in told.others if name != taker)
     assert watch.yes(third) == []
 
@@ -94,8 +94,8 @@ def test_a_stopped_node_leads_no_longer_than_its_lease(cluster: SystemCluster, w
         cluster.pause(0.3)
         watch.stop()
         if what == "node":
-            assert watch.yes(told.leader)[-1] <= gone.t + 50 * MS
-        assert watch.yes(told.leader)[-1] <= watch.yes(taker)[0]
+            assert watch.yes(told.leader)[-1].asked <= gone.t
+        assert watch.overlap_s(told.leader, taker) == 0
         if what == "node":
             cluster.thaw(told.leader, what)
         cluster.wait_healthy()

@@ -19,7 +19,7 @@ from watchdog.cli.demo.journal import now_ns
 
 pytestmark = pytest.mark.root
 FRONT: int = 5000
-FOLLOWED_S: float = 3.0
+FOLLOWED_S: float = 5.0
 """Two checks of 200 ms, the hand-over, and a busy machine."""
 CONFIG = """\
 global

@@ -9,6 +9,7 @@ import asyncio
 import ctypes
 import logging
 import os
+import resource
 import signal
 import traceback
 from typing import Final, NoReturn
@@ -21,6 +22,8 @@ PLAN_SIZE_MAX: Final = 1 << 20
 TRACEBACK_SIZE_MAX: Final = 1900
 EXIT_FAULT: Final = 1
 EXIT_REFUSED: Final = 2
+MEMORY_MAX: Final = 192 << 20
+"""Bytes of data; hundreds of clients that send as much as they may must not use up the machine."""
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -30,6 +33,7 @@ def main() -> int:
     parser.add_argument("--plan-fd", type=int, required=True)
     options = parser.parse_args()
     die_with_the_guardian()
+    limit_memory()
     # The offset of an inherited memory file is shared with other processes, so it is not used.
     plan = plans.parse(os.pread(options.plan_fd, PLAN_SIZE_MAX, 0))
     os.close(options.plan_fd)
@@ -48,6 +52,13 @@ def serve(plan: plans.WebPlan, log: Log) -> int:
         event, code = "web_crashed", EXIT_FAULT
     log.error(event, why=why)
     return code
+
+
+def limit_memory() -> None:
+    """Let an allocation beyond MEMORY_MAX fail: it costs a connection, or this process."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = MEMORY_MAX if hard == resource.RLIM_INFINITY else min(MEMORY_MAX, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
 def die_with_the_guardian() -> None:

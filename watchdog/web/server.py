@@ -21,7 +21,9 @@ from watchdog.web.visitors import QUIET_S, Visit, Visitors
 BACKLOG: Final = 512
 LINE_SIZE_MAX: Final = 2048
 """Bytes of a request line, and of one header."""
-HEADERS_MAX: Final = 32
+HEADERS_MAX: Final = 24
+RECEIVE_SIZE: Final = 16 * 1024
+"""Bytes that the kernel keeps for a connection, about: requests are short."""
 SWEEP_S: Final = 1.0
 ACCEPT_PAUSE_S: Final = 0.1
 RETRY_MIN_S: Final = 0.1
@@ -61,6 +63,7 @@ def _bind(address: str, port: int) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_SIZE)
         if address == "::":
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind((address, port))
@@ -120,10 +123,14 @@ class Front(web.Server):
         if visit is None:  # it left before its request was looked at
             return web.Response()
         visit.is_answered = True
+        if request.transport is not None:
+            # What else the client sends stays in the kernel until this is answered.
+            request.transport.pause_reading()
         try:
             return await self._pages.respond(request.method, request.path)
         finally:
             visit.is_answered, visit.quiet_since_s = False, clock.boot_s()
+            request.protocol.resume_reading(resume_parser=False)
 
 
 async def accept(listener: socket.socket, front: Front, visitors: Visitors, log: Log) -> None:
