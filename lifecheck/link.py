@@ -16,8 +16,8 @@ from lifecheck.log import Log
 REGISTER: Final = "0"
 PUSH_NODES: Final = "4"
 NAME: Final = "lifecheck"
-REPEAT_S: Final = 5.0
-"""A third of how long the node believes a report; a registration may take as long."""
+REGISTER_S: Final = 5.0
+"""How long the answer to a registration may take."""
 BUSY_S: Final = 0.1
 """A node that has too much to read is told again after so long."""
 UNANSWERED_MAX: Final = 64
@@ -43,14 +43,19 @@ class Ear(Protocol):
 class Link(asyncio.Protocol):
     """Keeps one registration, and connects again whenever it ends."""
 
-    def __init__(self, path: str, key_file: str | None, ear: Ear, log: Log) -> None:
+    def __init__(
+        self, path: str, key_file: str | None, repeat_s: float, ear: Ear, log: Log
+    ) -> None:
+        """`repeat_s`: how often to say again what is so."""
         self._path = path
+        self._repeat_s = repeat_s
         self._key_file = key_file
         self._ear = ear
         self._log = log
         self._key: str | None = None
         self._transport: asyncio.Transport | None = None
         self._ended = asyncio.Event()
+        self._answered_or_ended = asyncio.Event()
         self._frames = FrameReader(REPLY_SIZE_MAX)
         self._unanswered: deque[str] = deque()
         self._why_ended = ""
@@ -90,6 +95,7 @@ class Link(asyncio.Protocol):
 
     async def _visit(self) -> bool:
         self._ended.clear()
+        self._answered_or_ended.clear()
         self._why_ended = ""
         self._frames = FrameReader(REPLY_SIZE_MAX)
         self._unanswered.clear()
@@ -100,10 +106,10 @@ class Link(asyncio.Protocol):
             transport, _ = await loop.create_unix_connection(lambda: self, self._path)
             self._transport = transport
             self._request(REGISTER, {"Name": NAME, "Native": 1})
-            await self._rest()
+            await _wait(self._answered_or_ended, REGISTER_S)
             while self.is_registered:
+                await _wait(self._ended, self._repeat_s)
                 self._repeat()
-                await self._rest()
         except (OSError, ValueError) as error:
             self._end(f"cannot connect: {error}")
         finally:
@@ -113,13 +119,6 @@ class Link(asyncio.Protocol):
                 self._transport.abort()
                 self._transport = None
         return self._was_registered
-
-    async def _rest(self) -> None:
-        try:
-            async with asyncio.timeout(REPEAT_S):
-                await self._ended.wait()
-        except TimeoutError:
-            return
 
     def _take(self, frame: Frame) -> None:
         if frame.kind == NATIVE:
@@ -142,6 +141,7 @@ class Link(asyncio.Protocol):
         elif asked == REGISTER and not self.is_registered:
             self.is_registered = self._was_registered = True
             self._last_complaint = ""
+            self._answered_or_ended.set()
             self._log.info("registered", socket=self._path)
             self._ear.registered()
 
@@ -166,6 +166,7 @@ class Link(asyncio.Protocol):
         self.is_registered = False
         self._why_ended = self._why_ended or why
         self._ended.set()
+        self._answered_or_ended.set()
 
     def _complain(self, why: str) -> None:
         """Say it once, not at every attempt."""
@@ -178,3 +179,12 @@ class Link(asyncio.Protocol):
             return None
         with open(self._key_file, "rb") as file:  # noqa: PTH123 pathlib costs memory here
             return file.read(KEY_SIZE_MAX).strip().decode()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, or so long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -8,7 +8,7 @@ holds everything; a crash ends the process, and the guardian starts another.
 import asyncio
 import signal
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from lifecheck import clock
 from lifecheck.accelerators import Accelerators
@@ -24,9 +24,12 @@ from lifecheck.plan import Plan
 from lifecheck.probes import Means, Outcome
 from lifecheck.schedule import Slot
 from lifecheck.settings import SettingError, apply
-from lifecheck.statement import Statement, report_body, state
+from lifecheck.statement import Statement, report_body, state, valid_ms
 from lifecheck.watched import Sight, Watched
 from watchdog.guardian_protocol import RestartEnded
+
+REPEATS: Final = 3
+"""A report is said again so often before the node stops to believe it."""
 
 
 class StopError(Exception):
@@ -53,7 +56,10 @@ class Runner:
         self._checks = [Check(check, now_ms) for check in plan.checks]
         self._slots: dict[tuple[str, int], Slot] = {}
         self._watched: dict[tuple[str, int], Watched] = {}
-        self._link = Link(plan.socket, plan.socket_key_file, self, log)
+        beats = plan.heartbeat if plan.method == "heartbeat" else None
+        self._valid_ms = valid_ms(beats.deadtime_ms if beats else 0)
+        repeat_s = self._valid_ms / 1000 / REPEATS
+        self._link = Link(plan.socket, plan.socket_key_file, repeat_s, self, log)
         self._guard = Guard(inherited.guard, self._restart_ended)
         self._said: Statement | None = None
         self._pulse = self._make_pulse(inherited.heartbeat_key)
@@ -130,7 +136,7 @@ class Runner:
         statement = state(self._checks, peers)
         if is_repeat or statement != self._said:
             self._said = statement
-            self._link.send(report_body(statement))
+            self._link.send(report_body(statement, self._valid_ms))
 
     def _log_verdict(self, check: Check) -> None:
         name, reason = check.plan.name, check.reason

@@ -9,8 +9,7 @@ from typing import Final, NamedTuple
 
 from lifecheck.check import REASON_MAX, Check
 
-VALID_MS: Final = 15_000
-"""How long the node may believe a report that is not repeated."""
+VALID_MAX_MS: Final = 15_000
 
 
 class Own(NamedTuple):
@@ -64,7 +63,16 @@ def _texts(checks: Sequence[Check]) -> str:
     return checks[0].text()[: REASON_MAX - len(tail)] + tail
 
 
-def report_body(statement: Statement) -> dict[str, object]:
+def valid_ms(deadtime_ms: int) -> int:
+    """How long the node may believe a report that is not repeated.
+
+    Half of `deadtime` at most (0: there are no heartbeats): the node has to know that its
+    lifecheck is silent, and say so, before the others miss its heartbeats.
+    """
+    return min(VALID_MAX_MS, deadtime_ms // 2) if deadtime_ms else VALID_MAX_MS
+
+
+def report_body(statement: Statement, valid_ms: int) -> dict[str, object]:
     """The native request that says it."""
     return {
         "verb": "report",
@@ -73,5 +81,5 @@ def report_body(statement: Statement) -> dict[str, object]:
             name: {"verdict": verdict, "reason": reason}
             for name, verdict, reason in statement.peers
         },
-        "valid_ms": VALID_MS,
+        "valid_ms": valid_ms,
     }

@@ -27,11 +27,13 @@ def test_frames_of_version_1_decode_for_ever(message: Message) -> None:
     assert decode(payload, "alpha") == message
 
 
-def test_a_hello_from_before_two_fields_were_added_decodes_for_ever() -> None:
-    """A node that was not upgraded yet says neither `unfit` nor `vetoed`."""
+def test_a_hello_from_before_fields_were_added_decodes_for_ever() -> None:
+    """A node that was not upgraded yet says nothing of `unfit` and those after it."""
     (hello,) = [message for message in FULL if isinstance(message, Hello)]
     (payload,) = Splitter("alpha").feed((EARLIER / "Hello.bin").read_bytes())
-    assert decode(payload, "alpha") == replace(hello, unfit="", vetoed=False)
+    assert decode(payload, "alpha") == replace(
+        hello, unfit="", vetoed=False, unwatched=False
+    )
 
 
 def test_will_of_version_1_opens_for_ever() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from lifecheck.link import UNANSWERED_MAX, Link
 from tests.shell.lifecheck_node import FakeLog, FakeNode, eventually, with_tasks
 
+REPEAT_S = 0.05
+
 
 class FakeEar:
     """Says one thing at each registration."""
@@ -39,7 +41,7 @@ class Stage:
         self.ear = FakeEar()
         self.log = FakeLog()
         log: Any = self.log
-        self.link = self.ear.link = Link(str(self.node.path), key_file, self.ear, log)
+        self.link = self.ear.link = Link(str(self.node.path), key_file, REPEAT_S, self.ear, log)
 
 
 def play(stage: Stage, story: Callable[[], Awaitable[None]], *, start: bool = True) -> None:
@@ -191,5 +193,15 @@ def test_a_node_that_is_busy_is_told_again_soon(tmp_path: Path) -> None:
         stage.node.busy = 1
         stage.link.send({"verb": "report", "number": 1})
         await eventually(lambda: stage.ear.repeats == 1)
+
+    play(stage, story)
+
+
+def test_it_says_again_what_is_so_before_the_node_stops_to_believe_it(tmp_path: Path) -> None:
+    """A lifecheck that is silent counts as gone."""
+    stage = Stage(tmp_path)
+
+    async def story() -> None:
+        await eventually(lambda: stage.ear.repeats >= 3)
 
     play(stage, story)

@@ -69,6 +69,7 @@ def settings_for(
         digest=digest_of(file.members),
         timing=file.timing,
         failback=file.failback,
+        expects_lifecheck=True,
         on_loss_release=file.on_loss_release,
         lifecheck_deadtime_ns=2 * SECOND,
         has_vip=True,

@@ -60,6 +60,7 @@ FULL: Final[tuple[Message, ...]] = (
         config_digests=(("cluster", bytes(8)), ("timing", bytes(range(8)))),
         unfit="upstream: none of 2 targets answers",
         vetoed=True,
+        unwatched=True,
     ),
     PreVote(rid=1, next_term=TERM + 1, tenure=TENURE, priority=100, hard_ms=1200, digest=DIGEST),
     PreVoteReply(rid=1, ok=False, term=TERM, reason="promise", retry_ms=640),

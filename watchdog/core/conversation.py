@@ -115,8 +115,9 @@ class Conversation:
             self._ctx.out.note("peer_alarms", peer=peer, alarms=",".join(hello.alarms))
         if not hello.eligible:
             self._ctx.voter.end_reserve_of(peer)
-        if inc not in (None, hello.inc):
-            self._health.restarted(peer, now)
+        is_restarted = inc not in (None, hello.inc)
+        if is_restarted or hello.unwatched is not bool(before and before.unwatched):
+            self._health.hello_changed(peer, now, is_restarted=is_restarted)
 
     # --- the voter
 

@@ -32,6 +32,7 @@ class Said(NamedTuple):
     alarms: tuple[str, ...]
     priority: int
     vetoed: bool
+    unwatched: bool
 
 
 class Greeting:
@@ -60,6 +61,7 @@ class Greeting:
             tuple(sorted(parts.out.alarms)[:ALARMS_SAID_MAX]),
             fitness.priority,
             bool(fitness.veto),
+            parts.is_unwatched,
         )
 
     def _verdicts(self) -> tuple[str, ...]:
@@ -94,6 +96,7 @@ class Greeting:
             config_digests=ctx.settings.config_digests,
             unfit=self._parts.fitness.unfit_reason(now)[:UNFIT_SAID_MAX],
             vetoed=said.vetoed,
+            unwatched=said.unwatched,
         )
 
     def greet(self, peer: str, now: Instant) -> None:

@@ -33,6 +33,8 @@ class Health:
         self._opinions = parts.opinions
         self._lost: Instant | None = now if parts.ctx.settings.on_loss_release else None
         """Since when nothing is known of the built-in lifecheck, if that matters."""
+        self._present: Instant | None = None
+        """Since when the built-in lifecheck speaks without a break."""
         self._offered_ns = -HANDICAP_GAP_NS
         self._punished: int | None = None
         """The number of the tenure that a dead service has ended."""
@@ -42,7 +44,7 @@ class Health:
     def reported(self, event: LifecheckReported, now: Instant) -> None:
         """A verdict about this node, or about another member."""
         parts = self._parts
-        self._heard(event.source)
+        self._heard(event.source, now)
         if event.subject != parts.ctx.me and event.subject not in parts.roster.peers:
             return
         if self._opinions.reported(event):
@@ -57,30 +59,36 @@ class Health:
 
     def standing_reported(self, event: StandingReported, now: Instant) -> None:
         """A source lowers this node's priority, or would rather see another node lead."""
-        self._heard(event.source)
+        self._heard(event.source, now)
         self._opinions.standing_reported(event)
         self._judge(now)
 
     def lost(self, event: LifecheckLost, now: Instant) -> None:
         """A source is gone: its words are unknown now, and that alone moves nothing."""
         self._opinions.forget(event.source)
-        if event.source == LIFECHECK and self._parts.ctx.settings.on_loss_release:
-            self._lost = self._lost or now
+        if event.source == LIFECHECK:
+            self._present = None
+            if self._parts.ctx.settings.on_loss_release:
+                self._lost = self._lost or now
         self._judge(now)
 
-    def restarted(self, peer: str, now: Instant) -> None:
-        """A new process of a peer said HELLO."""
-        self._opinions.restarted(peer)
+    def hello_changed(self, peer: str, now: Instant, *, is_restarted: bool) -> None:
+        """A peer has a new process, or its lifecheck came or went."""
+        if is_restarted:
+            self._opinions.restarted(peer)
         self._judge(now)
 
-    def _heard(self, source: str) -> None:
+    def _heard(self, source: str, now: Instant) -> None:
         if source == LIFECHECK:
             self._lost = None
+            self._present = self._present or now
 
     def _judge(self, now: Instant) -> None:
         parts, opinions = self._parts, self._opinions
         fitness = parts.fitness
-        parts.verdicts.dead = opinions.dead_peers()
+        peers = parts.roster.peers.items()
+        unwatched = {name for name, peer in peers if peer.hello and peer.hello.unwatched}
+        parts.verdicts.dead = opinions.dead_peers(unwatched)
         fitness.handicap, fitness.veto = opinions.handicap, opinions.veto
         fault = opinions.own_fault() or (LOST if self._is_long_lost(now) else "")
         if fault and fitness.is_healthy:
@@ -88,6 +96,20 @@ class Health:
         elif not fault and not fitness.is_healthy:
             parts.out.note("healthy")
         fitness.report_health(healthy=not fault, reason=fault, now=now)
+
+    def _is_unwatched(self, now: Instant) -> bool:
+        """Whether the others should not mind that no heartbeats come.
+
+        So long after its return, too, until they have heard it: their verdict is the older one.
+        """
+        end_ns = self._watched_ns()
+        is_watched = end_ns is not None and now.boot_ns >= end_ns
+        return self._parts.ctx.settings.expects_lifecheck and not is_watched
+
+    def _watched_ns(self) -> int | None:
+        if self._present is None:
+            return None
+        return self._present.boot_ns + self._parts.ctx.settings.lifecheck_deadtime_ns
 
     def _lost_end_ns(self) -> int | None:
         if self._lost is None:
@@ -103,6 +125,7 @@ class Health:
     def tick(self, now: Instant) -> None:
         """Give up a candidacy or the lead when this node's health says so."""
         parts, office = self._parts, self._parts.office
+        parts.is_unwatched = self._is_unwatched(now)
         if self._is_long_lost(now) and parts.fitness.is_healthy:
             self._judge(now)
         self._alarm_if_nobody_reaches(now)
@@ -158,6 +181,6 @@ class Health:
 
     def next_ns(self) -> int | None:
         """BOOTTIME at which this part wants to be looked at."""
-        if self._lost is None or not self._parts.fitness.is_healthy:
-            return None
-        return self._lost_end_ns()
+        ends = [self._lost_end_ns()] if self._parts.fitness.is_healthy else []
+        ends += [self._watched_ns()] if self._parts.is_unwatched else []
+        return min([end for end in ends if end is not None], default=None)

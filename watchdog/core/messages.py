@@ -52,6 +52,8 @@ class Hello:
     """Why it is not eligible, for people; "" when it is."""
     vetoed: bool = False
     """It would rather see another node lead (its ping targets are silent, for example)."""
+    unwatched: bool = False
+    """Its lifecheck is gone, or back only just now: missing heartbeats say nothing about it."""
 
 
 @dataclass(frozen=True, slots=True)

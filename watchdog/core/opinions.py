@@ -6,10 +6,17 @@ runs only where the VIP is carries the epoch it was watched under, and means not
 What follows from all this is decided in `health` and `verdicts` (docs/election.md, "Verdicts").
 """
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Final
 
-from watchdog.core.events import INFORM, LifecheckReported, StandingReported, Verdict
+from watchdog.core.events import (
+    INFORM,
+    LIFECHECK,
+    LifecheckReported,
+    StandingReported,
+    Verdict,
+)
 
 SOURCES_MAX: Final = 64
 """More speakers than the control socket can have at once."""
@@ -68,9 +75,18 @@ class Opinions:
         if (said := self._said.get(INFORM)) is not None:
             said.dead.pop(subject, None)
 
-    def dead_peers(self) -> set[str]:
-        """The other members that some source calls dead."""
-        return {name for said in self._said.values() for name in said.dead if name != self._me}
+    def dead_peers(self, unwatched: Container[str] = ()) -> set[str]:
+        """The other members that some source calls dead.
+
+        The built-in lifecheck judges by heartbeats, and those of `unwatched` members have ended
+        with their sender, not with the member.
+        """
+        return {
+            name
+            for source, said in self._said.items()
+            for name in said.dead
+            if name != self._me and not (source == LIFECHECK and name in unwatched)
+        }
 
     def own_fault(self, epoch: int = ALWAYS) -> str:
         """Why this node is called dead, "" when nobody does so.

@@ -38,6 +38,8 @@ class Parts:
         self.state = NodeState()
         self.office: Leadership | None = None
         self.has_exited = False
+        self.is_unwatched = False
+        """This node's lifecheck is gone, or back only just now."""
         self.last_end: tuple[str, str] | None = None
         """(node, why): the newest end of a tenure that this node knows of."""
         self._settings = settings

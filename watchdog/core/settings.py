@@ -76,6 +76,8 @@ class Settings:
     has_vip: bool = False
     takeover: bool = False
     """`on_conflict = "takeover"`: escalate although somebody else answers for a VIP."""
+    expects_lifecheck: bool = False
+    """A built-in lifecheck runs beside this node; while it is gone, its silence says nothing."""
     on_loss_release: bool = False
     """`[lifecheck] on_loss = "release"`: a node whose built-in lifecheck is gone may not lead."""
     lifecheck_deadtime_ns: int = 10 * SECOND

@@ -128,6 +128,7 @@ class NodePlan:
             failback=self.failback,
             has_vip=bool(self.vips),
             takeover=self.takeover,
+            expects_lifecheck=self.lifecheck.expected,
             on_loss_release=self.lifecheck.expected and self.lifecheck.on_loss == "release",
             lifecheck_deadtime_ns=self.lifecheck.deadtime_ms * MS,
             old_members=old_members,

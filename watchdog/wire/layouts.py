@@ -77,6 +77,7 @@ LAYOUTS: Final = (
         config_digests=many(pair(NAME, MARK)),
         unfit=TEXT,
         vetoed=FLAG,
+        unwatched=FLAG,
     ),
     _layout(
         2,

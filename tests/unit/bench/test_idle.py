@@ -26,11 +26,12 @@ def test_a_number_of_the_status_is_found_by_its_whole_name() -> None:
     assert field(text, "voluntary_ctxt_switches") == 42
 
 
-def test_a_node_costs_what_its_two_processes_cost() -> None:
+def test_a_node_costs_what_its_processes_cost() -> None:
     """The goal is for a node, whichever process does the work."""
     idle = {
-        "coordinator guardian": {"cpu_s_per_minute": 0.1},
-        "coordinator node": {"cpu_s_per_minute": 0.25},
-        "standby node": {"cpu_s_per_minute": 0.2},
+        "coordinator guardian": {"cpu_s_per_minute": 0.1, "pss_mib": 2.5},
+        "coordinator node": {"cpu_s_per_minute": 0.25, "pss_mib": 8.0},
+        "standby node": {"cpu_s_per_minute": 0.2, "pss_mib": 9.0},
     }
     assert per_node(idle, "coordinator") == pytest.approx(0.35)
+    assert per_node(idle, "coordinator", "pss_mib") == pytest.approx(10.5)

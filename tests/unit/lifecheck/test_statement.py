@@ -2,7 +2,7 @@
 
 from lifecheck.check import REASON_MAX, Check
 from lifecheck.plan import OnFail
-from lifecheck.statement import VALID_MS, Own, Statement, report_body, state
+from lifecheck.statement import VALID_MAX_MS, Own, Statement, report_body, state, valid_ms
 from tests.unit.lifecheck.checks import quick
 
 ALIVE = Own("alive", "", 0, "", 0)
@@ -87,14 +87,21 @@ def test_a_restart_that_may_still_help_is_unknown() -> None:
 def test_a_report_is_what_the_socket_takes() -> None:
     """docs/ipc.md has the fields."""
     said = Statement(ALIVE, (("b", "dead", "not heard for 10 s"),))
-    assert report_body(said) == {
+    assert report_body(said, 700) == {
         "verb": "report",
         "own": {"verdict": "alive", "reason": "", "epoch": 0, "veto": "", "handicap": 0},
         "peers": {"b": {"verdict": "dead", "reason": "not heard for 10 s"}},
-        "valid_ms": VALID_MS,
+        "valid_ms": 700,
     }
 
 
 def test_what_the_heartbeats_say_is_handed_on() -> None:
     """Name, verdict, reason."""
     assert state([], {"b": ("alive", "")}).peers == (("b", "alive", ""),)
+
+
+def test_a_report_is_believed_for_half_the_deadtime_at_most() -> None:
+    """The node knows of a silent lifecheck before the others miss its heartbeats."""
+    assert valid_ms(0) == VALID_MAX_MS
+    assert valid_ms(10_000) == 5_000
+    assert valid_ms(600_000) == VALID_MAX_MS

@@ -356,3 +356,47 @@ def test_a_node_with_a_veto_ranks_behind_those_without() -> None:
     effects = veto(rig)
     assert [peer for peer, _ in sent(effects, Transfer)] == ["c"]
     assert rig.parts.fitness.order(rig.now)[0] is False
+
+
+# --- members whose lifecheck is gone
+
+
+def test_missing_heartbeats_of_an_unwatched_member_are_no_verdict() -> None:
+    """They ended with its lifecheck, and on_loss alone says what that means (Verdicts)."""
+    rig = standby()
+    rig.step(ev.LifecheckReported("b", DEAD, "silent"))
+    rig.step(ev.LifecheckReported("c", DEAD, "silent"))
+    assert rig.parts.verdicts.dead == {"b", "c"}
+    rig.hear("b", hello("b", unwatched=True))
+    assert rig.parts.verdicts.dead == {"c"}
+    rig.step(ev.LifecheckReported("b", DEAD, "an operator", source=ev.INFORM))
+    assert rig.parts.verdicts.dead == {"b", "c"}
+    rig.step(ev.LifecheckReported("b", ALIVE, "", source=ev.INFORM))
+    rig.hear("b", hello("b"))
+    assert rig.parts.verdicts.dead == {"b", "c"}
+
+
+def test_a_node_says_that_its_lifecheck_is_gone_and_for_a_while_that_it_is_back() -> None:
+    """Until the others have heard it again, their verdict is the older one (Verdicts)."""
+    rig = standby(settings(expects_lifecheck=True, lifecheck_deadtime_ns=2 * SECOND))
+
+    def said() -> bool:
+        return [message for _, message in sent(rig.log, Hello)][-1].unwatched
+
+    assert said()
+    rig.step(ev.LifecheckReported("a", ALIVE, ""))
+    rig.advance(1990)
+    assert said()
+    rig.advance(20)
+    assert not said()
+    rig.step(ev.LifecheckReported("a", ALIVE, "again"))
+    rig.step(ev.LifecheckLost("client 3", "closed"))
+    assert not said()
+    rig.step(ev.LifecheckLost(ev.LIFECHECK, "closed"))
+    assert said()
+
+
+def test_a_node_without_a_lifecheck_is_judged_as_others_like() -> None:
+    """There is none to be gone (Verdicts)."""
+    rig = standby()
+    assert not rig.parts.is_unwatched
