@@ -132,7 +132,15 @@ def _asker(cluster: SystemCluster) -> Iterator[Asker]:
 
 def _pgbench(cluster: SystemCluster, *options: str) -> list[str]:
     where = ("-h", VIP, "-p", str(PORT), "-U", USER)
-    inside = ["ip", "netns", "exec", cluster.lab.network, "env", "PGCONNECT_TIMEOUT=2"]
+    inside = [
+        "ip",
+        "netns",
+        "exec",
+        cluster.lab.network,
+        "env",
+        f"PGDATABASE={USER}",
+        "PGCONNECT_TIMEOUT=2",
+    ]
     return [*inside, postgres.binary("pgbench"), *where, *options]
 
 
@@ -141,7 +149,7 @@ def _fill(cluster: SystemCluster) -> None:
     run(_pgbench(cluster, "-i", "-q", "-s", str(SCALE)))
     where = ("-h", VIP, "-p", str(PORT), "-U", USER)
     inside = ("ip", "netns", "exec", cluster.lab.network)
-    run([*inside, postgres.binary("psql"), *where, "-c", "CHECKPOINT"])
+    run([*inside, postgres.binary("psql"), *where, "-d", USER, "-c", "CHECKPOINT"])
 
 
 def _calibrate(cluster: SystemCluster) -> int:
