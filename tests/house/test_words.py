@@ -85,6 +85,13 @@ def test_lock_files_name_no_place() -> None:
         assert not re.search(r"(^|[\s=])(\.{1,2}/|/)", text, re.MULTILINE), path
 
 
+def test_no_lock_file_has_a_package_of_our_own_name() -> None:
+    """Another `watchdog` is on PyPI; installed beside ours, one of the two would be hidden."""
+    for path, text in texts():
+        if path.endswith(".lock"):
+            assert not re.search(r"^(watchdog|ipc|lifecheck)==", text, re.MULTILINE), path
+
+
 @pytest.mark.parametrize("text", ["the Master node", "promote_it()", "DEMOTED"])
 def test_the_word_check_sees_its_fault(text: str) -> None:
     """A check that cannot fail is no check."""

@@ -50,6 +50,11 @@ def play(folder: Path, story: Callable[[Stage], Awaitable[None]], key: str | Non
     asyncio.run(run())
 
 
+def test_the_promises_of_the_page_are_kept() -> None:
+    """docs/http.md says how old an answer may be, and load balancers are set up by it."""
+    assert (FRESH_S, TIMEOUT_S) == (0.1, 1.0)
+
+
 def test_a_crowd_makes_one_question(tmp_path: Path) -> None:
     """Everybody who comes while it is under way, or shortly after it."""
 

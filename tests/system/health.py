@@ -18,7 +18,7 @@ from watchdog.cli.demo.outside import inside
 from watchdog.cli.demo.processes import children
 
 PORT: Final = 8780
-TABLES: Final = f'[http]\nlisten = "0.0.0.0:{PORT}"\n[lifecheck]\nmethod = "none"'
+TABLES: Final = f'[http]\nlisten = "0.0.0.0:{PORT}"'
 ASK_S: Final = 2.0
 EVERY_S: Final = 0.02
 

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -154,11 +155,16 @@ def test_readers_that_do_not_read_move_nothing(cluster: SystemCluster) -> None:
         assert told.changes() == []
 
 
+def _hears(cluster: SystemCluster, name: str) -> bool:
+    return ask(cluster, name, "/metrics").body.count("\nquorumdog_heartbeat_alive{") == 2
+
+
 def test_promtool_and_its_own_parser_accept_the_metrics(cluster: SystemCluster) -> None:
-    """Of every node, and of one whose node process does not answer."""
+    """Of every node, once its lifecheck has heard the others."""
     assert shutil.which("promtool"), "promtool is missing: apt install prometheus"
     cluster.wait_healthy()
     for name in cluster.names:
+        cluster.cluster.interrupt.wait(f"{name} hears", partial(_hears, cluster, name), 30)
         page = ask(cluster, name, "/metrics").body
         checked = subprocess.run(
             ["promtool", "check", "metrics"],
@@ -172,7 +178,8 @@ def test_promtool_and_its_own_parser_accept_the_metrics(cluster: SystemCluster) 
         families = {family.name: family for family in text_string_to_metric_families(page)}
         (up,) = families["quorumdog_up"].samples
         assert up.value == 1
-        assert families["quorumdog_peer_reachable"].samples
+        assert len(families["quorumdog_peer_reachable"].samples) == 2
+        assert [sample.value for sample in families["quorumdog_heartbeat_alive"].samples] == [1, 1]
 
 
 def test_a_taken_port_is_no_reason_to_fall_and_it_is_waited_for(cluster: SystemCluster) -> None:
