@@ -5,6 +5,7 @@ soon as it is there; their files are in the node's folder.
 """
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -107,6 +108,28 @@ def redis_fleet(cluster: SystemCluster) -> Fleet:
         return redis_command(str(home(cluster, name)))
 
     return Fleet(cluster, argv, lambda address: ask_redis(cluster, address))
+
+
+def redis_pid(cluster: SystemCluster, name: str) -> int | None:
+    """The number that a node's Redis has said; None when it has said none."""
+    try:
+        return int((home(cluster, name) / "redis.pid").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def put_redis_script(cluster: SystemCluster, name: str, path: str) -> None:
+    """Write a script that starts a node's Redis, and ends when it answers: a hook of ours."""
+    start = shlex.join(redis_command(str(home(cluster, name))))
+    ready = f"{binary('redis-cli')} -p {REDIS_PORT} ping"
+    waiting = f"until {ready}; do sleep 0.05; done"
+    put_script(home(cluster, name) / path, f"{start} --daemonize yes", waiting)
+
+
+def put_script(file: Path, *lines: str) -> None:
+    """Write a script that may be run."""
+    file.write_text("\n".join(["#!/bin/sh", *lines, ""]), encoding="utf-8")
+    file.chmod(0o755)
 
 
 def redis_locked(cluster: SystemCluster, name: str) -> Mend:

@@ -23,6 +23,8 @@ from watchdog.cli.demo.outside import inside
 PATIENCE_S: Final = 30.0
 ANSWER_S: Final = 1.0
 ANSWER_MAX: Final = 4096
+CALM_S: Final = 0.6
+"""How long a mended node is watched: three beacons, in which it could be offered the lead."""
 Argv = Callable[[str], Sequence[str]]
 Ask = Callable[[str], str]
 Mend = Callable[[], None]
@@ -161,8 +163,14 @@ def row(cluster: SystemCluster, at: str, name: str) -> dict[str, Any]:
 
 
 def check(cluster: SystemCluster, name: str, which: str) -> dict[str, Any]:
-    """What a node says of one of its checks; {} before it knows."""
-    found: dict[str, Any] = row(cluster, name, name)["checks"].get(which, {})
+    """What a node says of one of its checks."""
+    found: dict[str, Any] = {}
+
+    def is_told() -> bool:
+        found.update(row(cluster, name, name)["checks"].get(which, {}))
+        return bool(found)
+
+    cluster.cluster.interrupt.wait(f"{name} tells of {which}", is_told, PATIENCE_S)
     return found
 
 
@@ -198,7 +206,7 @@ def comes_back(told: Story, sick: str, following: str) -> None:
     """The mended node is eligible again, and that disturbs nobody."""
     assert told.cluster.wait_healthy(PATIENCE_S) == following
     told.wait(f"{sick} is eligible", lambda: bool(row(told.cluster, following, sick)["eligible"]))
-    told.stays_calm(following)
+    told.stays_calm(following, CALM_S)
 
 
 def moved_once(told: Story, giver: str, taker: str) -> None:
