@@ -16,6 +16,8 @@ REQUEST_SIZE_MAX: Final = 64 * 1024
 REPLY_SIZE_MAX: Final = 1024 * 1024
 """Most bytes in the body of a reply: a client's guard against a broken server."""
 KEYS_MAX: Final = 64
+DEPTH_MAX: Final = 32
+"""Most objects and lists inside each other: what was read must also be written again."""
 
 
 class FramingError(ValueError):
@@ -92,7 +94,29 @@ def parse_body(data: bytes) -> dict[str, object]:
     if not isinstance(body, dict) or len(body) > KEYS_MAX:
         what = f"the body is not a JSON object of at most {KEYS_MAX} keys"
         raise FramingError(what)
+    if _is_deep(body):
+        what = f"the body has more than {DEPTH_MAX} objects and lists inside each other"
+        raise FramingError(what)
     return body
+
+
+def _is_deep(body: object) -> bool:
+    """Looks at one layer after the other, so it needs no stack itself."""
+    layer: list[object] = [body]
+    for _ in range(DEPTH_MAX):
+        layer = [
+            inner
+            for outer in layer
+            for inner in (outer.values() if isinstance(outer, dict) else _elements(outer))
+            if isinstance(inner, dict | list)
+        ]
+        if not layer:
+            return False
+    return True
+
+
+def _elements(outer: object) -> list[object]:
+    return outer if isinstance(outer, list) else []
 
 
 def _first_wins(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -4,7 +4,6 @@ The details come from the lifecheck process: whatever is not of the documented s
 because no answer of a helper may end the node process.  Its stamps are CLOCK_BOOTTIME seconds.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +11,8 @@ from typing import Any, Final
 from watchdog.shell.plan import LifecheckPlan
 
 ROWS_MAX: Final = 256
+NUMBER_MAX: Final = 10**15
+"""A number beyond it is no count and no time; some such cannot even be made a float."""
 SINCE: Final = "since_boot_s"
 LAST: Final = "last_boot_s"
 
@@ -41,7 +42,7 @@ def lifecheck(plan: LifecheckPlan, health: Health, now_s: float) -> dict[str, ob
         "verdict": verdict,
         "reason": reason,
         "checks": list(checks(health, now_s).values()),
-        "heartbeat": rows(health.details, "heartbeat"),
+        "heartbeat": [_plain(row) for row in rows(health.details, "heartbeat")],
         "accelerators": _texts(health.details.get("accelerators")),
         "clients": [dict(client) for client in health.clients],
     }
@@ -70,7 +71,7 @@ def _probes(row: Mapping[str, object], now_s: float) -> list[dict[str, object]]:
 
 def _aged(row: Mapping[str, object], now_s: float) -> dict[str, object]:
     """`age_s`: for how long the verdict has stood; `last_s`: how long ago it was looked at."""
-    found = {key: value for key, value in row.items() if key not in (SINCE, LAST, "probes")}
+    found = {key: value for key, value in _plain(row).items() if key not in (SINCE, LAST)}
     if SINCE in row:
         found["age_s"] = _ago(row[SINCE], now_s)
     found["last_s"] = _ago(row.get(LAST), now_s)
@@ -78,9 +79,24 @@ def _aged(row: Mapping[str, object], now_s: float) -> dict[str, object]:
 
 
 def _ago(stamp: object, now_s: float) -> float | None:
-    if isinstance(stamp, bool) or not isinstance(stamp, int | float) or not math.isfinite(stamp):
+    if isinstance(stamp, bool) or not isinstance(stamp, int | float) or not _is_sane(stamp):
         return None
     return round(max(0.0, now_s - stamp), 1)
+
+
+def _plain(row: Mapping[str, object]) -> dict[str, object]:
+    """The fields of a row that are texts, facts, nothing, or numbers that can be."""
+    return {key: value for key, value in row.items() if _is_plain(value)}
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, int | float):
+        return _is_sane(value)
+    return value is None or isinstance(value, str)
+
+
+def _is_sane(number: float) -> bool:
+    return -NUMBER_MAX <= number <= NUMBER_MAX
 
 
 def _texts(value: object) -> list[str]:

@@ -73,6 +73,8 @@ def test_longest_request_passes() -> None:
         b"\xff\xfe{}",
         b"[" * 60_000,
         b'{"a":' * 10_000,
+        b'{"a":' + b"[" * 32 + b"]" * 32 + b"}",
+        b'{"a":[' + b'{"b":' * 900 + b"1" + b"}" * 900 + b"]}",
         b'{"a":' + b"9" * 60_000 + b"}",
         b"{}\0\0",
         b'{"a":NaN}',
@@ -87,6 +89,12 @@ def test_body_that_is_no_small_object_is_refused(data: bytes) -> None:
     """Depth, digits and sizes must end in one refusal, never in another exception."""
     with pytest.raises(FramingError):
         parse_body(data)
+
+
+def test_what_is_read_can_be_written_again() -> None:
+    """A helper's answer becomes part of a reply: one level too many would end the daemon."""
+    deepest = parse_body(b'{"a":' + b"[" * 31 + b"]" * 31 + b"}")
+    assert pack_reply("7", {"nodes": [{"checks": {"x": {"probes": [deepest]}}}]})
 
 
 def test_body_may_end_in_a_nul_and_hold_raw_control_characters() -> None:

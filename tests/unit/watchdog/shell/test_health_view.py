@@ -76,6 +76,7 @@ def test_without_a_lifecheck_everything_is_there_and_empty() -> None:
         {"checks": 5, "heartbeat": "beta", "accelerators": {"a": 1}},
         {"checks": [None, 5, "x", [], {}, {"name": 7}], "accelerators": [5, None]},
         {"checks": None},
+        {"heartbeat": None, "accelerators": None},
     ],
 )
 def test_odd_answers_of_the_helper_end_nothing(details: dict[str, object]) -> None:
@@ -84,12 +85,26 @@ def test_odd_answers_of_the_helper_end_nothing(details: dict[str, object]) -> No
     assert (body["checks"], body["heartbeat"], body["accelerators"]) == ([], [], [])
 
 
-@pytest.mark.parametrize("stamp", [None, "soon", True, float("nan"), float("inf"), [1]])
+@pytest.mark.parametrize(
+    "stamp", [None, "soon", True, float("nan"), float("inf"), [1], 10**400, -(10**400), 1e300]
+)
 def test_odd_stamps_have_no_age(stamp: object) -> None:
     """JSON of Python knows NaN."""
     row = {"name": "x", "since_boot_s": stamp, "last_boot_s": stamp, "probes": 5}
     found = checks(Health({"checks": [row]}), 100.0)["x"]
     assert (found["age_s"], found["last_s"], found["probes"]) == (None, None, [])
+
+
+def test_what_is_no_text_fact_or_number_is_left_out() -> None:
+    """Whoever prints or counts it would stumble: a number of 400 digits is no float."""
+    odd = {"rtt_ms": 10**400, "heard_s": [[]], "verdict": {"a": 1}}
+    body: Any = lifecheck(
+        NO_LIFECHECK,
+        Health({"checks": [{**ROW, **odd, "fail_count": -(10**400)}], "heartbeat": [BEAT | odd]}),
+        100.0,
+    )
+    assert body["heartbeat"] == [{"node": "beta"}]
+    assert not {"rtt_ms", "heard_s", "verdict", "fail_count"} & body["checks"][0].keys()
 
 
 def test_rows_are_bounded() -> None:
