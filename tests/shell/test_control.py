@@ -239,7 +239,7 @@ def test_registered_lifecheck_reports_and_its_end_is_noticed() -> None:
     """One connection: the list, pushes, reports, and the loss."""
 
     async def story(stage: Stage) -> None:
-        client = stage.join(REPORTER, "lifecheck")
+        client = stage.join(US, "lifecheck")
         assert isinstance(client.channel, FakeChannel)
         assert client.channel.bodies("q") == [{"event": "armed", "epoch": 7}]
         assert (await stage.control.handle(client, REPORT)).kind == "7"
@@ -249,6 +249,25 @@ def test_registered_lifecheck_reports_and_its_end_is_noticed() -> None:
         stage.control.gone(client.channel)
         assert not stage.lifecheck.health().is_running
         assert len(stage.subscribers) == 0
+
+    play(story)
+
+
+def test_who_may_report_is_not_the_built_in_lifecheck_by_its_name() -> None:
+    """It would be asked by operators, shown as ours, and end what the real one says."""
+
+    async def story(stage: Stage) -> None:
+        await stage.control.handle(stage.join(US, "lifecheck"), REPORT)
+        for client in (REPORTER, OPERATOR):
+            liar = replace(client, channel=FakeChannel(9))
+            assert liar.channel is not None
+            stage.control.registered(liar, Register("lifecheck", native=True), liar.channel)
+            assert (await stage.control.handle(liar, REPORT)).kind == "7"
+            kind, text = message(await stage.control.handle(liar, Native(Answer(1, True, {}))))
+            assert (kind, text) == ("6", "only the built-in lifecheck of this node is asked")
+            stage.control.gone(liar.channel)
+        ours = stage.lifecheck.health().clients
+        assert [(row["builtin"], row["uid"]) for row in ours] == [(True, os.geteuid())]
 
     play(story)
 

@@ -198,6 +198,8 @@ def test_the_newest_built_in_lifecheck_is_the_one() -> None:
         assert stage.events() == [LifecheckLost("lifecheck", "another one has registered")]
         assert "another lifecheck" in text(stage.desk.report(old, report("dead")))
         stage.desk.report(new, report())
+        # What it said now would end with it, and the words of the new one as well.
+        assert "another lifecheck" in text(stage.desk.inform(old, Inform("alpha", "dead", "")))
         stage.events()
         assert old.channel is not None
         stage.desk.gone(old.channel)

@@ -7,6 +7,7 @@ The built-in lifecheck is asked for its checks, and told of changed settings, th
 """
 
 import asyncio
+import os
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -45,6 +46,7 @@ FIRST_DETAILS_S: Final = 0.5
 FRESH_S: Final = 0.1
 """An answer so young is shown again: a flood of `status` must not reach the lifecheck."""
 CHANGE_S: Final = 3.0
+REPLACED: Final = "another lifecheck of this node has registered since"
 NOT_RUNNING: Final = "the built-in lifecheck does not run here"
 
 
@@ -92,8 +94,12 @@ class LifecheckDesk:
     # --- registrations
 
     def register(self, client: Client, request: Register, channel: Channel) -> None:
-        """Take in a client that may report; the newest native one called `lifecheck` is ours."""
-        is_builtin = request.native and request.name == LIFECHECK
+        """Take in a client that may report; the newest native one called `lifecheck` is ours.
+
+        Only of the users that the guardian gives it: who may report may not speak in its name.
+        """
+        is_ours = client.uid in (0, os.geteuid())
+        is_builtin = is_ours and request.native and request.name == LIFECHECK
         name = LIFECHECK if is_builtin else f"{request.name}#{channel.id}"
         source = Source(name, request.name, client.uid, client.pid, channel)
         self._sources[channel.id] = source
@@ -112,6 +118,10 @@ class LifecheckDesk:
         if source is self._builtin:
             self._builtin = None
             self._forget_questions()
+
+    def _is_replaced(self, source: Source) -> bool:
+        """Whether it would speak, and take back, in the name of a later one."""
+        return source.id == LIFECHECK and source is not self._builtin
 
     def _forget_questions(self) -> None:
         for asked in self._asked.values():
@@ -136,8 +146,8 @@ class LifecheckDesk:
         source = None if client.channel is None else self._sources.get(client.channel.id)
         if source is None:
             return bad("only a registered client can report; others may use `inform`")
-        if source.id == LIFECHECK and source is not self._builtin:
-            return bad("another lifecheck of this node has registered since")
+        if self._is_replaced(source):
+            return bad(REPLACED)
         strange = [name for name in report.peers if name not in self._names]
         if strange:
             return self._no_node(strange[0])
@@ -191,6 +201,8 @@ class LifecheckDesk:
             return in_transition("too many verdicts at once, try again")
         reason = inform.message or f"said to be {inform.verdict} by uid {client.uid}"
         source = None if client.channel is None else self._sources.get(client.channel.id)
+        if source is not None and self._is_replaced(source):
+            return bad(REPLACED)
         source_id = INFORM if source is None else source.id
         self._log.info(
             "inform_received",
