@@ -15,6 +15,7 @@ DAY_MS: Final = 24 * 60 * 60 * 1000
 EVERY_MIN_MS: Final = 50
 TIMEOUT_MIN_MS: Final = 10
 COUNT_MAX: Final = 100
+DIGITS_MAX: Final = 9
 KEYS: Final = ("every", "timeout", "fails", "rises", "window")
 
 _duration: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|m|h)").fullmatch
@@ -63,7 +64,8 @@ def _change(probe: ProbePlan, key: str, name: str, text: str) -> ProbePlan:
 
 
 def _count(key: str, text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= COUNT_MAX:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= DIGITS_MAX
+    if not is_number or not 1 <= int(text) <= COUNT_MAX:
         raise SettingError(f"{key}={text}: needs a whole number from 1 to {COUNT_MAX}")
     return int(text)
 

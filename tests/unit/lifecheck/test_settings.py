@@ -31,6 +31,7 @@ def test_a_setting_may_be_for_one_probe() -> None:
         ({"fails": "0"}, "1 to 100"),
         ({"fails": "\u00b2"}, "1 to 100"),
         ({"rises": "9" * 5000}, "1 to 100"),
+        ({"fails": "000000050" + "9" * 60}, "1 to 100"),
         ({"3.every": "1s"}, "has 2 probe"),
         ({"0.every": "1s"}, "unknown setting"),
         ({"every": "1s"}, "must not be longer than every"),
