@@ -19,7 +19,6 @@ class Verdict(Enum):
     """A health judgement from outside the election."""
 
     ALIVE = "alive"
-    SUSPECT = "suspect"
     DEAD = "dead"
     UNKNOWN = "unknown"
 

@@ -55,7 +55,6 @@ class Leadership:
         self.term = ballot.term
         self.epoch = ballot.term
         self.phase = Phase.ELECTED
-        self.won = now
         self.was_on = False
         self.is_armed = False
         """The escalation hook has succeeded: what runs only where the VIP is should run now."""

@@ -35,7 +35,6 @@ class Peer:
     """What is known of one other member."""
 
     __slots__ = (
-        "closed_why",
         "earlier_seq",
         "gone",
         "heard_ns",
@@ -66,7 +65,6 @@ class Peer:
         """The same for all its earlier incarnations: what an old copy of its state falls behind."""
         self.gone: OrderedDict[bytes, None] = OrderedDict()
         self.refused: LostReason | None = None
-        self.closed_why = ""
 
     def retire(self, inc: bytes) -> None:
         """Never let this incarnation become current (again)."""
@@ -102,7 +100,7 @@ class Roster:
         """An authenticated connection is up; nothing is known of its node before its HELLO."""
         self.peers[name].is_linked = True
 
-    def link_closed(self, name: str, inc: bytes, why: str) -> bool:
+    def link_closed(self, name: str, inc: bytes) -> bool:
         """The connection of the current incarnation ended; False if it was an older one's."""
         peer = self.peers[name]
         if peer.inc not in (None, inc):
@@ -110,7 +108,6 @@ class Roster:
         self._weighed_ns = None
         peer.is_linked = peer.is_ranked = False
         peer.hello = peer.heard_ns = None
-        peer.closed_why = why
         return True
 
     def hello_received(self, name: str, hello: Hello, now: Instant) -> bool:

@@ -178,7 +178,7 @@ class Node:
                 parts.roster.link_opened(event.peer)
                 self._greeting.greet(event.peer, now)
             case LinkClosed():
-                if parts.roster.link_closed(event.peer, event.inc, event.why):
+                if parts.roster.link_closed(event.peer, event.inc):
                     parts.voter.end_reserve_of(event.peer)
             case UplinkChanged():
                 self._uplink.changed(up=event.up, why=event.why, now=now)

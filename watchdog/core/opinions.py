@@ -42,9 +42,7 @@ class Opinions:
         self._said: dict[str, _Said] = {}
 
     def reported(self, event: LifecheckReported) -> bool:
-        """Take in a verdict; False when it changes nothing. SUSPECT is no reason for anything."""
-        if event.verdict is Verdict.SUSPECT:
-            return False
+        """Take in a verdict; False when it changes nothing."""
         said = self._source(event.source)
         if said is None:
             return False

@@ -117,21 +117,20 @@ def test_a_member_whose_list_changes_counts_no_more() -> None:
 def test_a_closed_connection_drops_its_node_at_once() -> None:
     """FIN or RST is knowledge, silence is not (States and events)."""
     roster = roster_of(b=hello("b"))
-    assert roster.link_closed("b", inc_of("b"), "reset")
+    assert roster.link_closed("b", inc_of("b"))
     assert roster.lost_reason("b", START) is LostReason.CLOSED
-    assert roster.peers["b"].closed_why == "reset"
 
 
 def test_an_older_connection_that_closes_says_nothing() -> None:
     """The new process is already connected (Messages)."""
     roster = roster_of(b=hello("b", life=1))
-    assert not roster.link_closed("b", inc_of("b"), "reset")
+    assert not roster.link_closed("b", inc_of("b"))
     assert roster.is_reachable("b", START)
 
 
 def test_a_connection_that_closes_before_its_hello_is_closed() -> None:
     """Nothing is known of its process (Messages)."""
-    assert roster_of().link_closed("b", inc_of("b"), "no certificate")
+    assert roster_of().link_closed("b", inc_of("b"))
 
 
 def test_a_member_that_said_farewell_is_gone() -> None:

@@ -144,10 +144,10 @@ def test_an_unhealthy_leader_resigns() -> None:
     assert sent(rig.log, Release)
 
 
-def test_suspicion_of_oneself_changes_nothing() -> None:
+def test_what_is_not_dead_of_oneself_changes_nothing() -> None:
     """Only DEAD is down (States and events)."""
     rig = leader()
-    for verdict in (ev.Verdict.SUSPECT, ev.Verdict.UNKNOWN, ev.Verdict.ALIVE):
+    for verdict in (ev.Verdict.UNKNOWN, ev.Verdict.ALIVE):
         rig.step(ev.LifecheckReported("a", verdict, ""))
     assert rig.node.status()["phase"] == "escalated"
 
@@ -157,14 +157,13 @@ def test_suspicion_of_oneself_changes_nothing() -> None:
     [
         (ev.Verdict.ALIVE, False),
         (ev.Verdict.UNKNOWN, False),
-        (ev.Verdict.SUSPECT, True),
         (ev.Verdict.DEAD, True),
     ],
 )
 def test_a_verdict_on_another_stands_until_it_is_taken_back(
     verdict: ev.Verdict, is_dead: bool
 ) -> None:
-    """SUSPECT is no news (States and events)."""
+    """UNKNOWN takes a DEAD back as ALIVE does (States and events)."""
     rig = standby()
     rig.step(ev.LifecheckReported("b", ev.Verdict.DEAD, "x"))
     rig.step(ev.LifecheckReported("b", verdict, "x"))

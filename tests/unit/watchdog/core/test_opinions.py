@@ -34,15 +34,6 @@ def test_no_source_takes_back_the_words_of_another() -> None:
     assert opinions.dead_peers() == {"b"}
 
 
-def test_a_suspicion_changes_nothing() -> None:
-    """Neither for the worse nor for the better (Verdicts)."""
-    opinions = Opinions("a")
-    assert not opinions.reported(said("b", Verdict.SUSPECT))
-    opinions.reported(said("b"))
-    assert not opinions.reported(said("b", Verdict.SUSPECT))
-    assert opinions.dead_peers() == {"b"}
-
-
 def test_the_words_of_a_source_end_with_it() -> None:
     """Then nothing is known, which moves nothing (Verdicts)."""
     opinions = Opinions("a")
