@@ -54,9 +54,9 @@ class Census:
         self._last_ended = [0] * len(self.matcher.places)
         self._hides_others = procfs.hides_others()
 
-    def look(self, now_ms: int) -> tuple[set[int], bool]:
-        """Look at the new and the young; False when there were too many new ones."""
-        suspects = [*self.matcher.refresh(), *self._newcomers.again(now_ms)]
+    def look(self, now_ms: int, at_most: int = YOUNG_MAX) -> tuple[set[int], bool]:
+        """Look at the new and at most so many of the young; False: there were too many new."""
+        suspects = [*self.matcher.refresh(), *self._newcomers.again(now_ms, at_most)]
         born = self._newcomers.since(procfs.newest())
         touched: set[int] = set()
         for pid in suspects:

@@ -7,13 +7,14 @@ looked at again, and so, for a moment, is a number that nobody has: it is given 
 can be seen.  What this misses (numbers out of turn, titles changed late) a slow scan finds.
 """
 
+import itertools
 from typing import Final
 
 RANGE_MAX: Final = 2_048
 """More new numbers than this are not read one by one: everything is looked at instead."""
 YOUNG_MAX: Final = 512
 YOUNG_MS: Final = 3_000
-UNBORN_MAX: Final = 256
+UNBORN_MAX: Final = 64
 UNBORN_MS: Final = 100
 RESERVED: Final = 300
 """Where the kernel goes on after the highest number."""
@@ -38,11 +39,12 @@ class Newcomers:
             born = [*range(first, min(self._number_max, first + RANGE_MAX)), *again]
         return born if len(born) <= RANGE_MAX else None
 
-    def again(self, now_ms: int) -> list[int]:
-        """Whom to look at again."""
+    def again(self, now_ms: int, at_most: int = YOUNG_MAX) -> list[int]:
+        """Whom to look at again, the newest first, at most so many of each kind."""
         _expire(self._young, now_ms)
         _expire(self._unborn, now_ms)
-        return [*self._young, *self._unborn]
+        newest = (itertools.islice(reversed(t), at_most) for t in (self._young, self._unborn))
+        return [pid for table in newest for pid in table]
 
     def add(self, pid: int, now_ms: int) -> None:
         """It was seen for the first time, or ended and left its number to somebody."""

@@ -16,6 +16,7 @@ from lifecheck.accelerators import Accelerators
 from lifecheck.accelerators.sources import Sources
 from lifecheck.census import Census, Inspected, Seen
 from lifecheck.matching import Rule
+from lifecheck.newcomers import YOUNG_MAX
 
 HURRY_S: Final = (0.005, 0.01, 0.02, 0.05, 0.1)
 """Pauses between the looks after a loss; the last one goes on for a while."""
@@ -28,6 +29,9 @@ SCAN_SHARE: Final = 1 / 500
 SLICE: Final = 256
 UNHELD_EVERY_S: Final = 1.0
 STUCK_S: Final = 2.0
+HEIRS_MAX: Final = 16
+"""Of the young, so many are asked before a loss is told, the newest first: a loss cannot wait
+for the hundreds that a busy machine starts. The rest is asked HURRY_S later."""
 LOOKS_MAX: Final = 4
 """For heirs of heirs, before a loss is told."""
 T = TypeVar("T")
@@ -157,7 +161,7 @@ class ProcessWatch:
                 break
             lost = census.examine_few(short)
             # Who ended during this look may have an heir that was born after it.
-            lost |= self._look()
+            lost |= self._look(HEIRS_MAX)
             rules |= census.rules_of(lost)
             if self._missed > self._covered:
                 self._owed |= rules
@@ -178,8 +182,8 @@ class ProcessWatch:
 
     # Looks and scans.
 
-    def _look(self) -> set[int]:
-        touched, is_complete = self._census.look(clock.now_ms())
+    def _look(self, at_most: int = YOUNG_MAX) -> set[int]:
+        touched, is_complete = self._census.look(clock.now_ms(), at_most)
         if not is_complete:
             self._missed += 1
             self._scan_wanted.set()

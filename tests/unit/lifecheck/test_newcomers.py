@@ -60,8 +60,9 @@ def test_the_young_are_looked_at_again_for_a_while() -> None:
     new.add(7, 1_000)
     new.add(8, 1_500)
     new.expect(9, 1_500)
-    assert new.again(1_500 + UNBORN_MS - 1) == [7, 8, 9]
-    assert new.again(1_500 + UNBORN_MS) == [7, 8]
+    assert new.again(1_500 + UNBORN_MS - 1) == [8, 7, 9]
+    assert new.again(1_500 + UNBORN_MS - 1, 1) == [8, 9]
+    assert new.again(1_500 + UNBORN_MS) == [8, 7]
     assert new.again(1_000 + YOUNG_MS) == [8]
     assert new.again(1_500 + YOUNG_MS) == []
 
