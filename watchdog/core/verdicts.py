@@ -29,6 +29,7 @@ class Verdicts:
         self._deposed_ns: int | None = None
         self._requests: dict[str, tuple[Tenure, int]] = {}
         self._asked_ns = -QUIET_NS
+        self._asked: str | None = None
 
     def _callers(self, subject: str, now: Instant) -> int:
         """The weight of the reachable voters that call `subject` dead."""
@@ -73,7 +74,7 @@ class Verdicts:
         """Tell a leader from whom a grant is withheld; at most once per beacon interval."""
         if now.boot_ns - self._asked_ns < self._ctx.timing.beacon_ns:
             return
-        self._asked_ns = now.boot_ns
+        self._asked_ns, self._asked = now.boot_ns, leader
         request = ResignRequest(tenure.no, None, "called dead by a quorum", by_verdict=True)
         self._ctx.send(leader, request, now)
 
@@ -91,6 +92,12 @@ class Verdicts:
 
     def promise_ended(self, holder: str, now: Instant) -> None:
         """A leader from whom grants were withheld is gone."""
-        if self._withholding is not None and self._withholding[0] == holder:
-            self._withholding = None
+        is_withheld = self._withholding is not None and self._withholding[0] == holder
+        if is_withheld or self._was_asked(holder, now):
+            self._withholding = self._asked = None
             self._deposed_ns = now.boot_ns
+
+    def _was_asked(self, holder: str, now: Instant) -> bool:
+        """A leader resigns because of what was said a moment ago, also when that is taken back."""
+        valid_ns = REQUEST_VALID_NS + self._ctx.timing.promise_ns
+        return self._asked == holder and now.boot_ns - self._asked_ns < valid_ns

@@ -109,6 +109,24 @@ def test_a_second_verdict_within_a_minute_only_alarms(gap_ms: float, withheld: b
     assert (WANDERING in parts.out.alarms) is not withheld
 
 
+@pytest.mark.parametrize(("lag_ms", "withheld"), [(2000, False), (2000 + PROMISE_MS, True)])
+def test_a_verdict_that_was_taken_back_meanwhile_has_deposed_as_well(
+    lag_ms: float, withheld: bool
+) -> None:
+    """Words that flap must not depose a leader each second (The voter's rule)."""
+    parts = parts_with(own=True, c_says=True)
+    assert parts.verdicts.withholds("b", READY)
+    parts.verdicts.ask_to_resign("b", tenure("b"), READY)
+    parts.verdicts.dead.clear()
+    assert not parts.verdicts.withholds("b", ready(1))
+    later = ready(lag_ms)
+    parts.verdicts.promise_ended("b", later)
+    parts.verdicts.dead = {"c"}
+    parts.roster.hello_received("b", hello("b", verdicts=("c",)), later)
+    assert parts.verdicts.withholds("c", later) is withheld
+    assert (WANDERING in parts.out.alarms) is not withheld
+
+
 def test_the_end_of_another_promise_deposes_nobody() -> None:
     """Only a leader from whom grants were withheld was deposed (The voter's rule)."""
     parts = parts_with(own=True, c_says=True)
