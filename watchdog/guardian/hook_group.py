@@ -80,11 +80,17 @@ class HookGroup:
             return b"populated 0" in os.pread(self._events, 4096, 0)
         return not processes.descendants(self._is_spared)
 
+    def kill_the_rest(self) -> bool:
+        """Without a cgroup: SIGKILL what is left, by one look at all processes; True: nothing."""
+        found = processes.descendants(self._is_spared)
+        for pid, start in found.items():
+            processes.kill(pid, start)
+        return not found
+
     def kill(self) -> None:
         """SIGKILL everything in it; whether it is empty is for the kernel to say later."""
         if not self.path:
-            for pid, start in processes.descendants(self._is_spared).items():
-                processes.kill(pid, start)
+            self.kill_the_rest()
             return
         try:
             with open(os.path.join(self.path, "cgroup.kill"), "w") as file:

@@ -26,6 +26,8 @@ from watchdog.instant import MS
 
 NOTIFIES_MAX: Final = 16
 NOTIFY_CPU_S: Final = 10
+SCAN_GAP_NS: Final = 5 * MS
+"""Without a cgroup: all processes of the machine are looked at no more often than this."""
 CLOSING_LOOKS_MAX: Final = 200
 CLOSING_PAUSE_S: Final = 0.005
 
@@ -55,6 +57,8 @@ class Hooks:
         self._guests: set[int] = set()
         self._waiting: StartHook | None = None
         self._killing: int | None = None
+        self._scan_ns = 0
+        self._is_scan_due = False
         self._notify_pid = 0
         self._notifies: deque[tuple[str, Notify]] = deque(maxlen=NOTIFIES_MAX)
         self._group = HookGroup(
@@ -101,7 +105,12 @@ class Hooks:
     def kill(self, ticket: int) -> None:
         """SIGKILL everything that hooks run or left; HooksKilled follows when it is gone."""
         self._killing, self._waiting = ticket, None
-        self._kill_now()
+        # The first process may not have entered the group yet; it is our child, so its number
+        # is its own until we have waited for it.
+        for pid in (*self._running.values(), *self._guests):
+            os.kill(pid, signal.SIGKILL)
+        if self._group.path or self._running or self._guests:
+            self._group.kill()
         self.look()
 
     def warn(self) -> None:
@@ -121,11 +130,24 @@ class Hooks:
         """Say that everything is killed, if it is; call when a child or the group has changed."""
         if self._killing is None or self._running or self._guests:
             return
-        if self._group.is_empty:
+        if self._group.is_empty if self._group.path else self._is_rest_killed():
             ticket, self._killing = self._killing, None
             self._feed(HooksKilled(ticket))
-        elif not self._group.path:
-            self._kill_now()  # orphans have become our children meanwhile
+
+    def _is_rest_killed(self) -> bool:
+        """Look at all processes, for orphans become our children; not for every child that ends."""
+        now_ns = clock.now().boot_ns
+        if now_ns >= self._scan_ns:
+            self._scan_ns = now_ns + SCAN_GAP_NS
+            return self._group.kill_the_rest()
+        if not self._is_scan_due:
+            self._is_scan_due = True
+            self._loop.call_in(self._scan_ns - now_ns, self._scan_again)
+        return False
+
+    def _scan_again(self) -> None:
+        self._is_scan_due = False
+        self.look()
 
     def run_guest(self, argv: tuple[str, ...], facts: Facts, ended: Callable[[int], None]) -> int:
         """Pid of something else that must end with the tenure, as hooks must. Raises OSError."""
@@ -181,13 +203,6 @@ class Hooks:
                 processes.kill(pid, start)
             clock.pause(CLOSING_PAUSE_S)
             self._reaper.reap()
-
-    def _kill_now(self) -> None:
-        # The first process may not have entered the group yet; it is our child, so its number
-        # is its own until we have waited for it.
-        for pid in (*self._running.values(), *self._guests):
-            os.kill(pid, signal.SIGKILL)
-        self._group.kill()
 
     def _on_exited(self, kind: HookKind, code: int) -> None:
         del self._running[kind]
