@@ -56,6 +56,7 @@ def running(profile: str, ask_every_ms: int, plan: Plan = USUAL) -> Iterator[Sys
     interrupt = Interrupt()
     try:
         with laboratory(f"qb{os.getpid()}", NODES) as lab:
+            lab.keeps_cgroups = True  # as where it is installed: hooks are held in them
             layout = _layout(profile, plan, folder, lab)
             made = SystemCluster(
                 Cluster(folder, layout, lab, interrupt), lab, Journal(folder / "observations")

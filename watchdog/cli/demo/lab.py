@@ -89,6 +89,8 @@ class Lab:
             )
             for number, name in enumerate(names)
         }
+        self.keeps_cgroups = False
+        """Enter by nsenter; `ip netns exec` mounts a /sys without cgroups."""
         self._has_cuts = False
 
     def build(self) -> None:
@@ -143,7 +145,10 @@ class Lab:
 
     def command(self, name: str, argv: Sequence[str]) -> list[str]:
         """Return the command that runs `argv` in the namespace of a node."""
-        return ["ip", "netns", "exec", self.places[name].namespace, *argv]
+        namespace = self.places[name].namespace
+        if self.keeps_cgroups:
+            return ["nsenter", f"--net={NETNS_FOLDER / namespace}", "--", *argv]
+        return ["ip", "netns", "exec", namespace, *argv]
 
     def cut(self, name: str) -> None:
         """Cut a node off from everything; its carrier stays."""
