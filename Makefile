@@ -67,8 +67,8 @@ system: $(STAMP) ## real processes in network namespaces (as root)
 	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network system)
 	$(PY) -m pytest -q tests/system $(ARGS)
 
-bench: $(STAMP) ## outages and idle cost on this machine, beside goals and theory (as root)
-	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network)
+bench: $(STAMP) ## outages, detection, idle cost on this machine, beside goals (as root)
+	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network system)
 	$(PY) -m bench $(ARGS)
 
 install: $(STAMP) ## install or upgrade (as root); DESTDIR=/stage only writes below it
