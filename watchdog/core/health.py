@@ -20,6 +20,9 @@ from watchdog.core.transfer import Handover
 from watchdog.instant import SECOND, Instant
 
 TARGETS_SILENT: Final = "TARGETS_SILENT"
+VETO_SETTLES_NS: Final = 3 * SECOND
+"""A coordinator leaves for a veto that has counted so long: nodes that share a dead gateway do not
+notice its end, or its return, at the same moment."""
 HANDICAP_GAP_NS: Final = 1 * SECOND
 """A coordinator with a lowered priority offers the lead at most so often."""
 LOST: Final = "the lifecheck is gone ([lifecheck] on_loss)"
@@ -33,6 +36,8 @@ class Health:
         self._opinions = parts.opinions
         self._lost: Instant | None = now if parts.ctx.settings.on_loss_release else None
         """Since when nothing is known of the built-in lifecheck, if that matters."""
+        self._vetoed: Instant | None = None
+        """Since when the veto counts without a break."""
         self._present: Instant | None = None
         """Since when the built-in lifecheck speaks without a break."""
         self._offered_ns = -HANDICAP_GAP_NS
@@ -129,6 +134,7 @@ class Health:
         if self._is_long_lost(now) and parts.fitness.is_healthy:
             self._judge(now)
         self._alarm_if_nobody_reaches(now)
+        self._vetoed = (self._vetoed or now) if parts.fitness.vetoed_for(now) else None
         if not parts.fitness.is_healthy or parts.fitness.vetoed_for(now):
             parts.candidacy.abandon(now)
         if office is None or office.phase is Phase.RESIGNING:
@@ -142,8 +148,8 @@ class Health:
         fitness = self._parts.fitness
         if not fitness.is_healthy:
             return f"unhealthy: {fitness.health_reason}"
-        if veto := fitness.vetoed_for(now):
-            return f"unhealthy: {veto}"
+        if (end_ns := self._veto_settled_ns()) is not None and now.boot_ns >= end_ns:
+            return f"unhealthy: {fitness.vetoed_for(now)}"
         if office.phase is not Phase.ESCALATED or not office.is_armed:
             return ""
         fault = self._opinions.own_fault(office.epoch)
@@ -151,6 +157,9 @@ class Health:
             self._punished = office.tenure.no
             fitness.punish(now)
         return fault and f"unhealthy: {fault}"
+
+    def _veto_settled_ns(self) -> int | None:
+        return None if self._vetoed is None else self._vetoed.boot_ns + VETO_SETTLES_NS
 
     def _leave(self, office: Leadership, reason: str, now: Instant) -> None:
         is_on = office.phase is Phase.ESCALATED
@@ -179,8 +188,9 @@ class Health:
         else:
             out.clear_alarm(TARGETS_SILENT)
 
-    def next_ns(self) -> int | None:
+    def next_ns(self, now: Instant) -> int | None:
         """BOOTTIME at which this part wants to be looked at."""
         ends = [self._lost_end_ns()] if self._parts.fitness.is_healthy else []
         ends += [self._watched_ns()] if self._parts.is_unwatched else []
-        return min([end for end in ends if end is not None], default=None)
+        ends += [self._veto_settled_ns()] if self._parts.office is not None else []
+        return min([end for end in ends if end is not None and end > now.boot_ns], default=None)

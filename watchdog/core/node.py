@@ -341,7 +341,7 @@ class Node:
             parts.handing.next_ns(),
             parts.formation.next_ns(now),
             parts.fitness.next_change_ns(now),
-            self._health.next_ns(),
+            self._health.next_ns(now),
         ]
         if parts.office is not None and parts.office.phase is not Phase.RESIGNING:
             ends.append(parts.office.next_ns(now))

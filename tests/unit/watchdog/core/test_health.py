@@ -15,7 +15,7 @@ from tests.unit.watchdog.core.support import (
 )
 from watchdog.core import effects as fx
 from watchdog.core import events as ev
-from watchdog.core.health import HANDICAP_GAP_NS, TARGETS_SILENT
+from watchdog.core.health import HANDICAP_GAP_NS, TARGETS_SILENT, VETO_SETTLES_NS
 from watchdog.core.messages import Beacon, Hello, Ready, Release, ResignRequest, Transfer
 from watchdog.instant import MS
 
@@ -176,9 +176,26 @@ def test_more_dead_members_than_a_hello_can_name_leave_the_coordinator_in() -> N
 def test_a_node_with_a_veto_leaves_the_lead_to_another() -> None:
     """One dead gateway of mine: somebody else can be reached (Verdicts)."""
     rig = leader()
-    effects = veto(rig)
-    assert {message.successor for _, message in sent(effects, Release)} == {"b"}
+    assert sent(veto(rig), Transfer) == []
     assert "upstream: silent" in rig.node.status()["unfit"]
+    assert sent(rig.advance(VETO_SETTLES_NS / MS - 1), Transfer) == []
+    effects = rig.advance(1)
+    assert {message.successor for _, message in sent(effects, Release)} == {"b"}
+
+
+def test_nodes_that_share_a_dead_gateway_do_not_pass_the_lead_around() -> None:
+    """They do not notice at the same moment that it is gone, nor that it is back (Verdicts)."""
+    rig = leader()
+    veto(rig)
+    rig.advance(2500)
+    rig.said_by = {name: {"vetoed": True} for name in "bc"}
+    rig.advance(5000)
+    rig.said_by = {}
+    rig.advance(2500)
+    veto(rig, "")
+    rig.advance(5000)
+    assert phase(rig) == "escalated"
+    assert sent(rig.log, Release) == []
 
 
 def test_a_veto_counts_for_nothing_while_all_have_one() -> None:
@@ -201,6 +218,8 @@ def test_a_veto_begins_to_count_when_another_node_recovers() -> None:
     veto(rig)
     rig.said_by["c"] = {}
     rig.advance(BEACON_MS + 1)
+    assert phase(rig) == "escalated"
+    rig.advance(VETO_SETTLES_NS / MS)
     assert rig.parts.office is None
 
 
@@ -317,6 +336,7 @@ def test_a_node_with_a_veto_ranks_behind_those_without() -> None:
     rig = leader()
     rig.said_by = {"b": {"vetoed": True, "priority": 9}}
     rig.advance(2 * BEACON_MS)
-    effects = veto(rig)
+    veto(rig)
+    effects = rig.advance(VETO_SETTLES_NS / MS)
     assert [peer for peer, _ in sent(effects, Transfer)] == ["c"]
     assert rig.parts.fitness.order(rig.now)[0] is False
