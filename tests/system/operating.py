@@ -25,7 +25,7 @@ def quorumdog(cluster: SystemCluster, name: str, *words: str) -> subprocess.Comp
 def configure(cluster: SystemCluster, name: str, layout: Layout) -> None:
     """Give one node another file; it is read at the next start."""
     folder = cluster.cluster.folder
-    text = layout.text(folder / "authkey", folder / name / "data", folder / name / "run")
+    text = layout.text(folder / "authkey", folder / name)
     cluster.cluster.config(name).write_text(text, encoding="utf-8")
 
 
