@@ -94,9 +94,9 @@ class Node:
         self._now = now
         return self._parts.out.drain()
 
-    def status(self) -> Report:
-        """What this node knows, as plain data."""
-        return report(self._parts, self._uplink.why, self._now)
+    def status(self, now: Instant | None = None) -> Report:
+        """What this node knows, as plain data; as of `now`, or of the last step."""
+        return report(self._parts, self._uplink.why, now or self._now)
 
     def glance(self) -> Glance:
         """The few facts of `status` that subscribers are told of."""

@@ -189,10 +189,10 @@ class Daemon:
             now_s=_boot_ns() / SECOND,
             warnings=[*self._warnings(), *self._lifecheck.warnings()],
         )
-        return view(self._plan, self._node.status(), around, self._moves.last)
+        return view(self._plan, self._node.status(clock.now()), around, self._moves.last)
 
     def _core_status(self) -> dict[str, object]:
-        return self._node.status()
+        return self._node.status(clock.now())
 
     def _glance(self) -> Glance:
         return self._node.glance()

@@ -7,7 +7,7 @@ from tests.unit.watchdog.core.support import TIMING, beacon, hello, inc_of, memb
 from watchdog.core import events as ev
 from watchdog.core.effects import Escalate
 from watchdog.core.messages import Release, Tenure, Vote
-from watchdog.instant import MS
+from watchdog.instant import MS, Instant
 
 
 def node(rig: Rig, name: str) -> dict[str, object]:
@@ -134,3 +134,11 @@ def test_a_glance_tells_a_candidate() -> None:
     rig.parts.stand(rig.now)
     assert rig.node.glance().is_candidate
     assert rig.node.glance().armed_epoch == 0
+
+
+def test_a_status_is_of_the_instant_of_the_question() -> None:
+    """Otherwise a lease would seem up to an interval longer than it is (States and events)."""
+    rig = leader()
+    left_ms = rig.node.status()["lease_left_ms"]
+    later = Instant(rig.now.boot_ns + 50 * MS, rig.now.raw_ns + 50 * MS)
+    assert left_ms - 51 <= rig.node.status(later)["lease_left_ms"] <= left_ms - 50
