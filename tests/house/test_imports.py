@@ -30,6 +30,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "watchdog.__main__": (("watchdog.cli",), ()),
     "watchdog.instant": ((), ()),
     "watchdog.slots": ((), ()),
+    "watchdog.logline": ((), ()),
+    "watchdog.log_writer": ((), ()),
     "watchdog.guardian_protocol": (("watchdog.instant",), ()),
     "watchdog.core": (("watchdog.instant",), ("transitions",)),
     "watchdog.wire": (("watchdog.core", "watchdog.instant"), ("msgpack", "cryptography")),
@@ -38,7 +40,12 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("pydantic", "pydantic_core"),
     ),
     "watchdog.guardian": (
-        ("watchdog.guardian_protocol", "watchdog.slots", "watchdog.instant"),
+        (
+            "watchdog.guardian_protocol",
+            "watchdog.slots",
+            "watchdog.instant",
+            "watchdog.logline",
+        ),
         (),
     ),
     "watchdog.shell": (
@@ -48,6 +55,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "watchdog.slots",
             "watchdog.guardian_protocol",
             "watchdog.instant",
+            "watchdog.logline",
+            "watchdog.log_writer",
             "ipc",
         ),
         ("cryptography",),
@@ -69,10 +78,16 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("ipc", "watchdog.cli.privileges", "watchdog.cli.status"),
         ("click",),
     ),
-    "watchdog.web": (("ipc",), ("aiohttp", "prometheus_client")),
+    "watchdog.web": (("ipc", "watchdog.logline"), ("aiohttp", "prometheus_client")),
     "ipc": ((), ()),
     "lifecheck": (
-        ("ipc", "watchdog.wire.seal", "watchdog.wire.heartbeat", "watchdog.guardian_protocol"),
+        (
+            "ipc",
+            "watchdog.wire.heartbeat",
+            "watchdog.guardian_protocol",
+            "watchdog.logline",
+            "watchdog.log_writer",
+        ),
         (),
     ),
 }
@@ -82,6 +97,7 @@ PURE = (
     "watchdog.wire",
     "watchdog.slots",
     "watchdog.instant",
+    "watchdog.logline",
     "watchdog.guardian_protocol",
     "watchdog.guardian.actions",
     "watchdog.guardian.arp",

@@ -4,7 +4,8 @@ import json
 import os
 import socket
 
-from watchdog.guardian.log import LINE_MAX, QUEUE_MAX, Log
+from watchdog.guardian.log import QUEUE_MAX, Log
+from watchdog.logline import PIPE_LINE_MAX
 
 
 def test_lines_are_keys_and_values_quoted_where_needed() -> None:
@@ -81,7 +82,9 @@ def test_a_socket_is_written_without_waiting() -> None:
 def test_a_line_is_cut() -> None:
     """So that a pipe takes it whole."""
     readable, writable = os.pipe()
-    Log(writable, is_json=False, node="alpha").info("long", text="x" * 10_000)
-    assert len(os.read(readable, 100_000)) == LINE_MAX
+    Log(writable, is_json=False, node="alpha").info(
+        "long", a="x" * 2000, b="y" * 2000, c="z" * 2000
+    )
+    assert len(os.read(readable, 100_000)) == PIPE_LINE_MAX
     os.close(readable)
     os.close(writable)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lifecheck.log import LINES_MAX, Log, render
+from lifecheck.log import Log
 
 
 @pytest.fixture(name="pipe")
@@ -33,20 +33,3 @@ def test_a_json_line_is_an_object(pipe: tuple[int, int]) -> None:
     log.warning("check_down", check="web")
     log.close()
     assert json.loads(os.read(pipe[0], 4096))["check"] == "web"
-
-
-def test_a_reason_cannot_forge_a_line() -> None:
-    """Reasons hold what foreign programs printed."""
-    assert render({"why": "x\nevent=y"}) == 'why="x\\nevent=y"'
-
-
-def test_nothing_waits_for_a_reader_that_does_not_read() -> None:
-    """A stuck terminal costs lines, which are counted."""
-    read, write = os.pipe()
-    log = Log("a", fd=write)
-    for _ in range(LINES_MAX * 2):
-        log.info("check_up", why="x" * 1900)
-    assert log.dropped > 0
-    os.close(read)  # the writer wakes up, and fails at every line
-    log.close()
-    os.close(write)

@@ -4,7 +4,6 @@ Rule: what cannot be written now waits in a short queue; what does not fit there
 the count is logged later.  A reader that stops reading must not stop a deadline.
 """
 
-import json
 import os
 import select
 import socket
@@ -12,10 +11,10 @@ import stat
 from collections import deque
 from typing import Final
 
+from watchdog import logline
 from watchdog.guardian import clock
+from watchdog.logline import Level, Style
 
-LINE_MAX: Final = 4096
-"""Bytes of a line: a pipe that polls writable takes PIPE_BUF without waiting."""
 QUEUE_MAX: Final = 256
 
 
@@ -24,8 +23,7 @@ class Log:
 
     def __init__(self, fd: int, *, is_json: bool, node: str) -> None:
         self._fd = fd
-        self._is_json = is_json
-        self._node = node
+        self._style = Style(node, "guardian", is_json)
         self._queue: deque[bytes] = deque()
         self._dropped = 0
         self._socket: socket.socket | None = None
@@ -47,11 +45,9 @@ class Log:
         """Something went wrong."""
         self._put("alarm", event, fields)
 
-    def _put(self, level: str, event: str, fields: dict[str, str | int]) -> None:
-        everything = {"event": event, "level": level, "node": self._node, "part": "guardian"}
-        everything |= {name: str(value) for name, value in fields.items()}
-        everything["at"] = clock.timestamp()
-        self._queue.append(_line(everything, is_json=self._is_json))
+    def _put(self, level: Level, event: str, fields: dict[str, str | int]) -> None:
+        line = logline.line(self._style, level, event, fields, clock.timestamp())
+        self._queue.append(logline.cut_for_pipe(line))
         self.flush()
         while len(self._queue) > QUEUE_MAX:
             self._queue.pop()
@@ -88,17 +84,3 @@ def _never_waiting(fd: int) -> int:
         return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return fd
-
-
-def _line(fields: dict[str, str], *, is_json: bool) -> bytes:
-    if is_json:
-        text = json.dumps(fields)
-    else:
-        text = " ".join(f"{name}={_quoted(value)}" for name, value in fields.items())
-    return text.encode(errors="replace")[: LINE_MAX - 1] + b"\n"
-
-
-def _quoted(value: str) -> str:
-    if value and value.isascii() and value.isprintable() and not set(value) & set(' "=\\'):
-        return value
-    return json.dumps(value)

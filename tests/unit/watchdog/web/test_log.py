@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from watchdog.web.log import LINE_SIZE_MAX, Log, Value, render
+from watchdog.logline import PIPE_LINE_MAX
+from watchdog.web.log import Log
 
 
 @pytest.fixture(name="pipe")
@@ -19,35 +20,17 @@ def fixture_pipe() -> Iterator[tuple[int, int]]:
     os.close(write)
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("eth0", "eth0"),
-        (7, "7"),
-        (0.5, "0.5"),
-        (False, "false"),
-        (None, "none"),
-        ("", '""'),
-        ("two words", '"two words"'),
-        ("a\nevent=forged", '"a\\nevent=forged"'),
-    ],
-)
-def test_a_value_is_one_word_or_quoted(value: Value, text: str) -> None:
-    """Addresses and errors of strangers may hold anything."""
-    assert render({"why": value}) == f"why={text}"
-
-
 def test_a_line_says_its_part_and_a_field_cannot_replace_it(pipe: tuple[int, int]) -> None:
     """The same head as in the lines of the other processes."""
     Log("alpha", fd=pipe[1]).info("listening", port=8780, part="node")
-    line = os.read(pipe[0], LINE_SIZE_MAX).decode()
+    line = os.read(pipe[0], PIPE_LINE_MAX).decode()
     assert line.startswith("event=listening level=info node=alpha part=web port=8780 at=")
 
 
 def test_a_json_line_is_an_object(pipe: tuple[int, int]) -> None:
     """`log_json` is for programs."""
     Log("alpha", as_json=True, fd=pipe[1]).error("web_crashed", why="x" * 5000)
-    found = json.loads(os.read(pipe[0], LINE_SIZE_MAX))
+    found = json.loads(os.read(pipe[0], PIPE_LINE_MAX))
     assert (found["event"], found["level"]) == ("web_crashed", "error")
     assert found["why"].endswith("(5000 characters)")
 
