@@ -42,6 +42,8 @@ ELSEWHERE = {
     "watchdog/cli/demo/observe.py": "two lines, run by tests/system",
     "watchdog/cli/demo/outside.py": "enters namespaces: tests/system/test_cluster.py",
     "watchdog/cli/demo/processes.py": "looks at real processes: tests/system/test_cluster.py",
+    "watchdog/cli/demo/service.py": "a process of its own: tests/system/test_demo.py",
+    "watchdog/cli/demo/services.py": "starts processes: tests/system/test_demo.py",
     "watchdog/cli/demo/story.py": "breaks real daemons: tests/system/test_demo.py",
 }
 
