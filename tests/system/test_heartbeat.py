@@ -1,26 +1,32 @@
-"""Heartbeats cut, forged and replayed, lifechecks killed and stopped: shown, and nothing moves.
+"""What must not move the lead: heartbeats cut, forged, replayed; lifechecks killed; bad clients.
 
 All of it happens while a client on one node calls the coordinator dead, for a minute in all: one
 more voice would be a quorum.  What the fixture ends with is the claim of every test here.
 """
 
+import json
 import os
+import select
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from ipc.client import Subscription
 from tests.system.cluster import SystemCluster, run_cluster
 from tests.system.operating import quorumdog
-from tests.system.prober import story
+from tests.system.prober import MS, PATIENCE_S, story, timing
 from tests.system.speaking import (
+    Beat,
     all_alive,
     callers,
     capture,
+    dial,
     edges,
     filtered,
     from_to,
@@ -29,12 +35,18 @@ from tests.system.speaking import (
     row,
     unmoved,
     until,
+    wd_cli,
 )
-from watchdog.wire.heartbeat import SIZE_MAX, Beat, Stream
+from watchdog.wire import heartbeat
 
 pytestmark = pytest.mark.root
 MINUTE_S = 60.0
 DEADTIME_S = 1.0
+BEACONS = 5
+LATE = 3
+"""So many intervals without a beacon cost no lease yet."""
+FLOOD = 10_000
+UNREAD = 4_000
 TABLES = '[lifecheck]\ninterval = "100ms"\ndeadtime = "1s"\n'
 KILLS = 5
 """The guardian waits for 50, 100, 200, 400 and 800 ms before it starts the next one."""
@@ -174,17 +186,17 @@ def test_forged_and_damaged_datagrams_change_nothing(minute: Minute) -> None:
     """Another key, cut short, too long, a flipped bit, noise: refused, and the edge stays alive."""
     cluster, source, target = minute.cluster, minute.leader, minute.third
     real = capture(cluster, source, target, 1)[0]
-    stream = Stream(b"x" * 32, b"c" * 32, os.urandom(16))
+    stream = heartbeat.Stream(b"x" * 32, b"c" * 32, os.urandom(16))
     with pretending(cluster, source, target) as sender:
         end_s, number = time.monotonic() + 2 * DEADTIME_S, 0
         while time.monotonic() < end_s:
             number += 1
-            sender.send(stream.seal(number, Beat(source, target, True, 1, 1)))
+            sender.send(stream.seal(number, heartbeat.Beat(source, target, True, 1, 1)))
             sender.send(real[: number % len(real)])
-            sender.send(real + os.urandom(SIZE_MAX))
+            sender.send(real + os.urandom(heartbeat.SIZE_MAX))
             place = number % len(real)
             sender.send(real[:place] + bytes([real[place] ^ 1]) + real[place + 1 :])
-            sender.send(os.urandom(number % SIZE_MAX))
+            sender.send(os.urandom(number % heartbeat.SIZE_MAX))
             assert minute.silent() == set()
     print(f"{5 * number} datagrams were refused")
     for cause in ("seal", "shape"):
@@ -221,6 +233,103 @@ def test_stopped_lifecheck_is_not_believed_for_ever_and_moves_nothing(minute: Mi
         os.kill(pid, signal.SIGCONT)
     minute.whole()
     assert cluster.lifecheck_pid(leader) == pid
+
+
+# --- what broke pgpool's own
+
+
+@contextmanager
+def beaconing(minute: Minute) -> Iterator[str]:
+    """Within the block no beacon is late; the coordinator."""
+    cluster, leader = minute.cluster, minute.leader
+    with Beat(cluster, leader, minute.third) as beat:
+        yield leader
+        until(cluster, "beacons were seen", lambda: len(beat.times_s) > BEACONS)
+    longest_ms, beacon_ms = beat.longest_ms(), timing(cluster).beacon_ns / MS
+    print(f"longest silence {longest_ms:.0f} ms; a beacon is due every {beacon_ms:.0f} ms")
+    assert longest_ms < LATE * beacon_ms
+
+
+def test_one_byte_and_then_silence_holds_nobody_up(minute: Minute) -> None:
+    """Sixteen of them: pgpool's process of the cluster blocked for ever at the first."""
+    cluster = minute.cluster
+    with beaconing(minute) as leader, ExitStack() as stack:
+        mute = [stack.enter_context(dial(cluster, leader)) for _ in range(16)]
+        for one in mute:
+            with suppress(BrokenPipeError):  # turned away for a later one
+                one.send(b"3")
+        began_s = time.monotonic()
+        ran = wd_cli(cluster, leader, "-i", "-a", "-v")
+        print(f"another wd_cli was served in {(time.monotonic() - began_s) * 1000:.0f} ms")
+        assert (ran.code, len(ran.rows)) == (0, 3)
+        for one in mute:  # turned away, or two seconds without a word: closed in either case
+            with suppress(ConnectionResetError):
+                while one.recv(4096):
+                    pass
+
+
+def test_empty_objects_of_every_type_are_answered(minute: Minute) -> None:
+    """pgpool's process ended at some of them."""
+    cluster = minute.cluster
+    with beaconing(minute) as leader:
+        for kind in (*b"0123456789qvdfrcixRQ\x00\xff",):
+            with dial(cluster, leader) as one:
+                one.send(bytes([kind]) + (2).to_bytes(4, "big") + b"{}")
+                reply = one.recv(1 << 16)
+                assert reply[:1] in (b"6", b"7"), (kind, reply)
+
+
+def test_ten_thousand_connections_are_survived(minute: Minute) -> None:
+    """As fast as one client can; afterwards the socket serves as before."""
+    cluster = minute.cluster
+    with beaconing(minute) as leader:
+        for _ in range(FLOOD // 100):
+            with ExitStack() as stack:
+                for _ in range(100):
+                    stack.enter_context(dial(cluster, leader))
+        until(cluster, "served", lambda: wd_cli(cluster, leader, "-i", "-n", "0").code == 0)
+
+
+def test_two_gibibytes_are_refused_before_they_are_sent(minute: Minute) -> None:
+    """And so is less than nothing. pgpool allocated what was declared."""
+    cluster = minute.cluster
+    with beaconing(minute) as leader:
+        before = _rss_kib(cluster.node_pid(leader))
+        for length in (0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x01000000):
+            with dial(cluster, leader) as one:
+                one.send(b"3" + length.to_bytes(4, "big"))
+                reply = one.recv(1 << 16)
+                assert reply[:1] == b"6"
+                assert json.loads(reply[5:].rstrip(b"\0"))["MESSAGE"]
+        assert _rss_kib(cluster.node_pid(leader)) - before < 16 * 1024
+
+
+def _rss_kib(pid: int) -> int:
+    text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(text.partition("VmRSS:")[2].split()[0])
+
+
+def test_registered_client_that_never_reads_is_dropped(minute: Minute) -> None:
+    """With thousands of answers under way; others are served meanwhile."""
+    cluster = minute.cluster
+    with beaconing(minute) as leader:
+        before = _rss_kib(cluster.node_pid(leader))
+        ask = b"3" + (2).to_bytes(4, "big") + b"{}"
+        with dial(cluster, leader) as deaf:
+            deaf.send(b"0" + (2).to_bytes(4, "big") + b"{}")
+            deaf.settimeout(0.5)
+            with suppress(TimeoutError, BrokenPipeError, ConnectionResetError):
+                for _ in range(UNREAD):
+                    deaf.sendall(ask)
+            with line(cluster, leader) as other:
+                assert len(other.nodes) > 1
+            ended = select.poll()
+            ended.register(deaf, select.POLLRDHUP)
+            assert ended.poll(PATIENCE_S * 1000), "it was kept for ever"
+        assert _rss_kib(cluster.node_pid(leader)) - before < 16 * 1024
+
+
+# --- what does move it
 
 
 def test_with_on_loss_release_a_lost_lifecheck_moves_the_lead() -> None:

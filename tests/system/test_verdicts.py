@@ -1,20 +1,16 @@
 """Verdicts of clients on a live cluster: who must say it, what it does, and when it ends.
 
-Then what broke pgpool's own socket: hostile clients, while the coordinator holds on.
+That one voice alone moves nothing is said for a minute in test_heartbeat.py.
 """
 
-import json
 import os
-import select
 import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -22,16 +18,13 @@ from ipc.client import inform
 from tests.support import REPOSITORY
 from tests.system.cluster import SystemCluster, run_cluster
 from tests.system.operating import quorumdog
-from tests.system.prober import MS, PATIENCE_S, Seen, Story, story, timing
+from tests.system.prober import MS, Seen, Story, story, timing
 from tests.system.speaking import (
-    Beat,
     callers,
-    dial,
     line,
     row,
     unmoved,
     until,
-    wd_cli,
 )
 from watchdog.cli.demo.journal import now_ns
 from watchdog.cli.demo.outside import inside
@@ -43,11 +36,6 @@ GONE_S = 3.0
 """The claim is a second; the machine that runs this may be busy."""
 SCRIPT = REPOSITORY / "scripts" / "external_lifecheck.py"
 SERVED = 5433
-BEACONS = 5
-LATE = 3
-"""So many intervals without a beacon cost no lease yet."""
-FLOOD = 10_000
-UNREAD = 4_000
 SERVE = """
 import socket, sys
 listener = socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=64)
@@ -231,92 +219,3 @@ def story_of(cluster: SystemCluster, leader: str) -> Iterator[Story]:
     seen = Seen(cluster)
     yield Story(cluster, leader, now_ns(), seen)
     seen.close()
-
-
-# --- what broke pgpool's own
-
-
-@contextmanager
-def beaconing(cluster: SystemCluster) -> Iterator[str]:
-    """Within the block no beacon is late, and nothing moves."""
-    cluster.wait_healthy()
-    with unmoved(cluster) as leader:
-        to = next(name for name in cluster.names if name != leader)
-        with Beat(cluster, leader, to) as beat:
-            yield leader
-            until(cluster, "beacons were seen", lambda: len(beat.times_s) > BEACONS)
-        longest_ms, beacon_ms = beat.longest_ms(), timing(cluster).beacon_ns / MS
-        print(f"longest silence {longest_ms:.0f} ms; a beacon is due every {beacon_ms:.0f} ms")
-        assert longest_ms < LATE * beacon_ms
-
-
-def test_one_byte_and_then_silence_holds_nobody_up(cluster: SystemCluster) -> None:
-    """Sixteen of them: pgpool's process of the cluster blocked for ever at the first."""
-    with beaconing(cluster) as leader, ExitStack() as stack:
-        mute = [stack.enter_context(dial(cluster, leader)) for _ in range(16)]
-        for one in mute:
-            one.send(b"3")
-        began_s = time.monotonic()
-        ran = wd_cli(cluster, leader, "-i", "-a", "-v")
-        print(f"another wd_cli was served in {(time.monotonic() - began_s) * 1000:.0f} ms")
-        assert (ran.code, len(ran.rows)) == (0, 3)
-        for one in mute:  # turned away, or told nothing for two seconds: closed in either case
-            while one.recv(4096):
-                pass
-
-
-def test_empty_objects_of_every_type_are_answered(cluster: SystemCluster) -> None:
-    """pgpool's process ended at some of them."""
-    with beaconing(cluster) as leader:
-        for kind in (*b"0123456789qvdfrcixRQ\x00\xff",):
-            with dial(cluster, leader) as one:
-                one.send(bytes([kind]) + (2).to_bytes(4, "big") + b"{}")
-                reply = one.recv(1 << 16)
-                assert reply[:1] in (b"6", b"7"), (kind, reply)
-
-
-def test_ten_thousand_connections_are_survived(cluster: SystemCluster) -> None:
-    """As fast as one client can; afterwards the socket serves as before."""
-    with beaconing(cluster) as leader:
-        for _ in range(FLOOD // 100):
-            with ExitStack() as stack:
-                for _ in range(100):
-                    stack.enter_context(dial(cluster, leader))
-        until(cluster, "served", lambda: wd_cli(cluster, leader, "-i", "-n", "0").code == 0)
-
-
-def test_two_gibibytes_are_refused_before_they_are_sent(cluster: SystemCluster) -> None:
-    """And so is less than nothing. pgpool allocated what was declared."""
-    with beaconing(cluster) as leader:
-        before = _rss_kib(cluster.node_pid(leader))
-        for length in (0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x01000000):
-            with dial(cluster, leader) as one:
-                one.send(b"3" + length.to_bytes(4, "big"))
-                reply = one.recv(1 << 16)
-                assert reply[:1] == b"6"
-                assert json.loads(reply[5:].rstrip(b"\0"))["MESSAGE"]
-        assert _rss_kib(cluster.node_pid(leader)) - before < 16 * 1024
-
-
-def _rss_kib(pid: int) -> int:
-    text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(text.partition("VmRSS:")[2].split()[0])
-
-
-def test_registered_client_that_never_reads_is_dropped(cluster: SystemCluster) -> None:
-    """With thousands of answers under way; others are served meanwhile."""
-    with beaconing(cluster) as leader:
-        before = _rss_kib(cluster.node_pid(leader))
-        ask = b"3" + (2).to_bytes(4, "big") + b"{}"
-        with dial(cluster, leader) as deaf:
-            deaf.send(b"0" + (2).to_bytes(4, "big") + b"{}")
-            deaf.settimeout(0.5)
-            with suppress(TimeoutError, BrokenPipeError, ConnectionResetError):
-                for _ in range(UNREAD):
-                    deaf.sendall(ask)
-            with line(cluster, leader) as other:
-                assert len(other.nodes) > 1
-            ended = select.poll()
-            ended.register(deaf, select.POLLRDHUP)
-            assert ended.poll(PATIENCE_S * 1000), "it was kept for ever"
-        assert _rss_kib(cluster.node_pid(leader)) - before < 16 * 1024
