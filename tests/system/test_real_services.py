@@ -5,7 +5,7 @@ A stopped service still accepts connections, by its kernel: only the answer that
 shows it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -19,7 +19,7 @@ from tests.system.programs import Nginx, redis_fleet, redis_locked
 from tests.system.services import Fleet, Mend, comes_back, moves, served_by, started
 
 pytestmark = pytest.mark.root
-NGINX: Final = """
+CHECKS: Final = """
 [check.nginx]
 http = "http://127.0.0.1/health"
 body = "^[a-z]+$"
@@ -27,8 +27,7 @@ every = "1s"
 timeout = "1s"
 fails = 2
 rises = 1
-"""
-REDIS: Final = """
+
 [check.redis]
 tcp = "127.0.0.1:6379"
 send = "PING\\r\\n"
@@ -42,64 +41,50 @@ rises = 1
 
 @dataclass(frozen=True)
 class Site:
-    """A cluster whose nodes run one program; `faults` by what is done to it."""
+    """A cluster whose nodes run both programs; what breaks the configuration of each."""
 
     cluster: SystemCluster
-    fleet: Fleet
-    faults: Mapping[str, Callable[[str], Mend]]
+    nginx: Fleet
+    redis: Fleet
+    nginx_broken: Callable[[str], Mend]
+    redis_broken: Callable[[str], Mend]
 
 
 @pytest.fixture(scope="module")
-def nginx() -> Iterator[Site]:
-    """Three nodes with an nginx each; every test leaves them well."""
-    with run_cluster(3, start=False, tables=NGINX) as cluster:
-        made = Nginx(cluster)
-        fleet = made.fleet
-        with started(cluster, fleet):
-            faults = {"killed": fleet.killed, "stopped": fleet.stopped, "broken": made.broken}
-            yield Site(cluster, fleet, faults)
+def site() -> Iterator[Site]:
+    """Three nodes with an nginx and a Redis each; every test leaves them well."""
+    with run_cluster(3, start=False, tables=CHECKS) as cluster:
+        nginx, redis = Nginx(cluster), redis_fleet(cluster)
+        with started(cluster, nginx.fleet, redis):
+            yield Site(cluster, nginx.fleet, redis, nginx.broken, partial(redis_locked, cluster))
             assert cluster.holders().most == 1
 
 
-@pytest.fixture(scope="module")
-def redis() -> Iterator[Site]:
-    """Three nodes with a Redis each; every test leaves them well."""
-    with run_cluster(3, start=False, tables=REDIS) as cluster:
-        fleet = redis_fleet(cluster)
-        with started(cluster, fleet):
-            locked = partial(redis_locked, cluster)
-            yield Site(
-                cluster,
-                fleet,
-                {"killed": fleet.killed, "stopped": fleet.stopped, "broken": locked},
-            )
-            assert cluster.holders().most == 1
-
-
-FAULTS: Final = ("killed", "stopped", "broken")
-
-
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", ["killed", "stopped", "broken"])
 def test_an_nginx_that_does_not_serve_loses_the_vip_to_one_that_does(
-    nginx: Site, fault: str
+    site: Site, fault: str
 ) -> None:
     """SIGKILL, SIGSTOP, and a reload to a configuration that answers 500."""
-    with story(nginx.cluster) as told:
-        moves(told, nginx.fleet, nginx.faults[fault], "nginx: ")
+    fleet = site.nginx
+    faults = {"killed": fleet.killed, "stopped": fleet.stopped, "broken": site.nginx_broken}
+    with story(site.cluster) as told:
+        moves(told, fleet, faults[fault], "nginx: ")
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", ["killed", "stopped", "broken"])
 def test_a_redis_that_does_not_answer_loses_the_vip_to_one_that_does(
-    redis: Site, fault: str
+    site: Site, fault: str
 ) -> None:
     """SIGKILL, SIGSTOP, and a password that nobody was told."""
-    with story(redis.cluster) as told:
-        moves(told, redis.fleet, redis.faults[fault], "redis: ")
+    fleet = site.redis
+    faults = {"killed": fleet.killed, "stopped": fleet.stopped, "broken": site.redis_broken}
+    with story(site.cluster) as told:
+        moves(told, fleet, faults[fault], "redis: ")
 
 
-def test_nobody_leads_while_the_service_works_nowhere_and_each_node_says_why(redis: Site) -> None:
+def test_nobody_leads_while_the_service_works_nowhere_and_each_node_says_why(site: Site) -> None:
     """A VIP that leads to nothing helps nobody; the first whose service is back leads."""
-    cluster, fleet = redis.cluster, redis.fleet
+    cluster, fleet = site.cluster, site.redis
     with story(cluster) as told:
         for name in (*told.others, told.leader):
             fleet.kill(name)
