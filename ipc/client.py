@@ -1,6 +1,6 @@
 """A small blocking client of the control socket, without dependencies; copy it if you like.
 
-It needs this file, framing.py and messages.py.  Once: `nodes(path)`, `inform(path, "beta",
+It needs this file, framing.py and words.py.  Once: `nodes(path)`, `inform(path, "beta",
 "dead", "no answer")`, `variable(path, "WDState")`, `call(path, "status")`.  To be told of every
 change: `with subscribe(path) as line: for nodes in line: ...`.  Every failure is an error with a
 sentence for a person: UnreachableError when nobody answered (the daemon is down, or went while
@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Final, Literal, NamedTuple, Self
 
 from ipc.framing import REPLY_SIZE_MAX, Frame, FrameReader, FramingError, pack_request, parse_body
-from ipc.messages import (
+from ipc.words import (
     ALIVE_STATUS,
     AUTH_KEY_FIELD,
     BOOL_VALUE,

@@ -10,16 +10,6 @@ from typing import Final, cast
 
 from ipc.framing import Frame, parse_body
 from ipc.messages import (
-    ALIVE_STATUS,
-    DEAD_STATUS,
-    NAME_MAX,
-    NATIVE,
-    NODE_LIST,
-    REGISTER,
-    STARTED_STATUS,
-    STATUS_CHANGE,
-    TEXT_MAX,
-    VARIABLE,
     Answer,
     BadRequestError,
     CheckReset,
@@ -40,6 +30,18 @@ from ipc.messages import (
     Variable,
     Verb,
     Verdict,
+)
+from ipc.words import (
+    ALIVE_STATUS,
+    DEAD_STATUS,
+    NAME_MAX,
+    NATIVE,
+    NODE_LIST,
+    REGISTER,
+    STARTED_STATUS,
+    STATUS_CHANGE,
+    TEXT_MAX,
+    VARIABLE,
     find,
 )
 

@@ -21,8 +21,6 @@ from typing import Final
 
 from ipc.framing import Frame, FrameReader, FramingError, pack_reply
 from ipc.messages import (
-    AUTH_KEY_FIELD,
-    OK,
     Answer,
     BadRequestError,
     Client,
@@ -33,12 +31,12 @@ from ipc.messages import (
     Report,
     Request,
     bad,
-    find,
     timed_out,
 )
 from ipc.outbox import Outbox
 from ipc.places import Places, Quota, Visit
 from ipc.requests import INTERNAL, SERVED, body_of, parse_request
+from ipc.words import AUTH_KEY_FIELD, OK, find
 
 ACCEPT_PAUSE_S: Final = 0.1
 CHUNK: Final = 16 * 1024

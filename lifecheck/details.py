@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ipc.framing import FramingError, pack_request
-from ipc.messages import NATIVE
+from ipc.words import NATIVE
 from lifecheck.check import Check
 from lifecheck.detector import Detector
 

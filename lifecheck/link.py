@@ -10,7 +10,7 @@ from collections import deque
 from typing import Final, Protocol
 
 from ipc.framing import REPLY_SIZE_MAX, Frame, FrameReader, FramingError, pack_request, parse_body
-from ipc.messages import AUTH_KEY_FIELD, IN_TRANSITION, NATIVE, OK
+from ipc.words import AUTH_KEY_FIELD, IN_TRANSITION, NATIVE, OK
 from lifecheck.log import Log
 
 REGISTER: Final = "0"

@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, assert_never
 
 from ipc.messages import (
-    DEAD_STATUS,
-    STARTED_STATUS,
     Answer,
     Channel,
     CheckReset,
@@ -36,6 +34,7 @@ from ipc.messages import (
     bad,
     ok,
 )
+from ipc.words import DEAD_STATUS, STARTED_STATUS
 from watchdog.core.events import Command, CommandReceived
 from watchdog.shell import pgpool_view
 from watchdog.shell.inbox import Inbox

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ipc.messages import (
-    NATIVE_PUSH,
     Answer,
     Channel,
     Client,
@@ -25,6 +24,7 @@ from ipc.messages import (
     ok,
     timed_out,
 )
+from ipc.words import NATIVE_PUSH
 from watchdog.core.events import (
     INFORM,
     LIFECHECK,

@@ -7,7 +7,7 @@ The node that answers stands first, as pgpool's does; `ID` is the place in the f
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from ipc.messages import BOOL_VALUE, INT_VALUE
+from ipc.words import BOOL_VALUE, INT_VALUE
 from watchdog.core.membership import LostReason
 from watchdog.shell.plan import NodePlan, PlanMember
 

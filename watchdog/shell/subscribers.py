@@ -7,7 +7,8 @@ changed.  A slow reader is the server's business: `push` never waits.
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from ipc.messages import NATIVE_PUSH, NODES_PUSH, Channel
+from ipc.messages import Channel
+from ipc.words import NATIVE_PUSH, NODES_PUSH
 from watchdog.core.report import Glance
 
 NO_EPOCH: Final = 0

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ipc.framing import REPLY_SIZE_MAX, Frame, FrameReader, FramingError, pack_request, parse_body
-from ipc.messages import AUTH_KEY_FIELD, NATIVE, OK
+from ipc.words import AUTH_KEY_FIELD, NATIVE, OK
 from watchdog.web import clock
 from watchdog.web.status import TEXT_SIZE_MAX, Status, StatusError, parse
 
