@@ -2,6 +2,7 @@
 
 from lifecheck import clock
 from watchdog import logline
+from watchdog.floods import Floods
 from watchdog.log_writer import LogWriter
 from watchdog.logline import Level, Style, Value
 
@@ -12,6 +13,7 @@ class Log:
     def __init__(self, node: str, *, as_json: bool = False, fd: int = 2) -> None:
         self._style = Style(node, "lifecheck", as_json)
         self._writer = LogWriter(fd, self._lost)
+        self._floods = Floods()
 
     @property
     def dropped(self) -> int:
@@ -20,19 +22,25 @@ class Log:
 
     def info(self, event: str, /, **fields: Value) -> None:
         """Say that `event` happened."""
-        self._writer.put(self._line("info", event, fields))
+        self._put("info", event, fields)
 
     def warning(self, event: str, /, **fields: Value) -> None:
         """Say what somebody should look at in working hours."""
-        self._writer.put(self._line("warning", event, fields))
+        self._put("warning", event, fields)
 
     def error(self, event: str, /, **fields: Value) -> None:
         """Say what somebody should look at now."""
-        self._writer.put(self._line("error", event, fields))
+        self._put("error", event, fields)
 
     def close(self) -> None:
         """Write what is queued, within a bound, and end the thread."""
         self._writer.close()
+
+    def _put(self, level: Level, event: str, fields: dict[str, Value]) -> None:
+        held_back = self._floods.admit(event, clock.now_ms() / 1000)
+        if held_back is not None:
+            more: dict[str, Value] = {"held_back": held_back} if held_back else {}
+            self._writer.put(self._line(level, event, fields | more))
 
     def _lost(self, count: int) -> bytes:
         return self._line("warning", "log_lines_dropped", {"count": count})

@@ -2,6 +2,7 @@
 
 import os
 
+from watchdog.floods import STOCK
 from watchdog.shell.log import Log
 
 
