@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench import machine
-from lifecheck import clock, procfs
-from lifecheck.accelerators import NAMES
-from lifecheck.matching import Matcher, Rule
+from lifecheck import clock
+from lifecheck.processes import procfs
+from lifecheck.processes.accelerators import NAMES
+from lifecheck.processes.matching import Matcher, Rule
 from tests.shell.process_lab import (
     Watching,
     nursery,

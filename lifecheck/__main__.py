@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from lifecheck import plan as plans
-from lifecheck.accelerators import Accelerators
-from lifecheck.guard import GuardianGoneError
+from lifecheck.guard_link import GuardianGoneError
 from lifecheck.log import Log
 from lifecheck.parts import Inherited
 from lifecheck.probes import Means
+from lifecheck.processes.accelerators import Accelerators
 from lifecheck.runner import Runner
 
 PLAN_SIZE_MAX: Final = 1 << 20

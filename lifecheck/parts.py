@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from lifecheck.accelerators import Accelerators
 from lifecheck.heartbeat import Heartbeat
 from lifecheck.log import Log
-from lifecheck.matching import Rule
 from lifecheck.plan import HeartbeatPlan, ProbePlan
 from lifecheck.probes import Means, Probe, make
-from lifecheck.processes import ProcessWatch
+from lifecheck.processes.accelerators import Accelerators
+from lifecheck.processes.matching import Rule
+from lifecheck.processes.watch import ProcessWatch
 from lifecheck.watched import Sight
 
 

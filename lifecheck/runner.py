@@ -11,17 +11,17 @@ from functools import partial
 from typing import Final, Protocol
 
 from lifecheck import clock
-from lifecheck.accelerators import Accelerators
 from lifecheck.check import Check
 from lifecheck.details import details
 from lifecheck.detector import Verdict
-from lifecheck.guard import Guard
-from lifecheck.link import Link
+from lifecheck.guard_link import Guard
 from lifecheck.log import Log
-from lifecheck.matching import Rule
+from lifecheck.node_link import Link
 from lifecheck.parts import Inherited, Makers, Pulse, Watch
 from lifecheck.plan import Plan
 from lifecheck.probes import Means, Outcome
+from lifecheck.processes.accelerators import Accelerators
+from lifecheck.processes.matching import Rule
 from lifecheck.schedule import Slot
 from lifecheck.settings import SettingError, apply
 from lifecheck.statement import Statement, report_body, state, valid_ms

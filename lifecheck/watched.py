@@ -16,7 +16,7 @@ from lifecheck.probes import Outcome
 
 
 class Sight(Protocol):
-    """What the watch knows of the processes of one rule (lifecheck/processes.py)."""
+    """What the watch knows of the processes of one rule (lifecheck/processes/watch.py)."""
 
     @property
     def alive(self) -> int:

@@ -124,6 +124,7 @@ PURE = (
     "lifecheck.edge",
     "lifecheck.details",
     "lifecheck.presence",
+    "lifecheck.processes.newcomers",
     "lifecheck.restarts",
     "lifecheck.settings",
     "lifecheck.statement",

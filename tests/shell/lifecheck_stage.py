@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lifecheck.accelerators import Accelerators
 from lifecheck.parts import Inherited, Makers
 from lifecheck.plan import CheckPlan, HeartbeatPlan, Plan
 from lifecheck.probes import Means, Outcome
+from lifecheck.processes.accelerators import Accelerators
 from lifecheck.runner import Runner
 from tests.shell.lifecheck_node import FakeLog, FakeNode
 from watchdog.guardian_protocol import unpack_from_lifecheck

@@ -18,11 +18,11 @@ from typing import Final, Self
 
 import pytest
 
-from lifecheck import cgroups, procfs
-from lifecheck.accelerators import EXIT_TRACEPOINT, NAMES, PROCESS_CONNECTOR, Accelerators
-from lifecheck.census import Seen
-from lifecheck.matching import Rule
-from lifecheck.processes import ProcessWatch
+from lifecheck.processes import cgroups, procfs
+from lifecheck.processes.accelerators import EXIT_TRACEPOINT, NAMES, PROCESS_CONNECTOR, Accelerators
+from lifecheck.processes.census import Seen
+from lifecheck.processes.matching import Rule
+from lifecheck.processes.watch import ProcessWatch
 from watchdog.guardian.privileged import open_exit_tracepoint, open_process_connector
 
 SLEEP: Final = "/bin/sleep"

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from lifecheck.accelerators import PROCESS_CONNECTOR, Accelerators
-from lifecheck.accelerators.connector import Connector
+from lifecheck.processes.accelerators import PROCESS_CONNECTOR, Accelerators
+from lifecheck.processes.accelerators.connector import Connector
 from tests.shell.process_lab import nursery, prefix, sleeper, title, watching
 from watchdog.guardian.privileged import open_process_connector
 

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from lifecheck.accelerators import (
+from lifecheck.processes.accelerators import (
     EXIT_TRACEPOINT,
     EXITING_POLL,
     NAMES,

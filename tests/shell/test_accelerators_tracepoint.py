@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lifecheck.accelerators.tracepoint import PAGES, Ring
+from lifecheck.processes.accelerators.tracepoint import PAGES, Ring
 from tests.shell.process_lab import sleeper, title
 from watchdog.guardian.privileged import open_exit_tracepoint
 

@@ -15,9 +15,9 @@ from typing import Final, NamedTuple, NoReturn
 
 import click
 
-from lifecheck import matching, procfs
 from lifecheck.plan import CheckPlan, ProbePlan, check_of
 from lifecheck.probes import Means, Outcome, Probe, make
+from lifecheck.processes import matching, procfs
 from watchdog.cli.configured import loaded_or_exit
 from watchdog.cli.local import fail, printable
 from watchdog.cli.privileges import become, unreadable

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lifecheck.procfs import Stat, parse_stat
+from lifecheck.processes.procfs import Stat, parse_stat
 
 FIELDS = b"S 1 7 7 0 -1 4194564 100 0 0 0 1 2 0 0 20 0 3 0 4242 1000000 25 18446744073709551615"
 

@@ -10,7 +10,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from lifecheck import cgroups, clock, procfs
+from lifecheck import clock
+from lifecheck.processes import cgroups, procfs
 
 SEARCH_AGAIN_MS: Final = 2_000
 """A unit that does not run is searched no more often than this."""

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from lifecheck import census as module
-from lifecheck import procfs
-from lifecheck.census import Census
-from lifecheck.matching import Rule
+from lifecheck.processes import census as module
+from lifecheck.processes import procfs
+from lifecheck.processes.census import Census
+from lifecheck.processes.matching import Rule
 from tests.shell.process_lab import (
     nursery,
     prefix,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lifecheck import procfs
-from lifecheck.accelerators import EXITING_POLL, NAMES, exiting
-from lifecheck.matching import Rule
+from lifecheck.processes import procfs
+from lifecheck.processes.accelerators import EXITING_POLL, NAMES, exiting
+from lifecheck.processes.matching import Rule
 from tests.shell.process_lab import (
     ACCELERATED,
     Stopped,

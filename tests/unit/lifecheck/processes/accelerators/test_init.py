@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from lifecheck.accelerators import EXIT_TRACEPOINT, PROCESS_CONNECTOR, Accelerators
+from lifecheck.processes.accelerators import EXIT_TRACEPOINT, PROCESS_CONNECTOR, Accelerators
 
 
 def is_open(fd: int) -> bool:

@@ -9,17 +9,17 @@ import functools
 import os
 from collections.abc import Callable, Iterable
 
-from lifecheck import procfs
-from lifecheck.accelerators import (
+from lifecheck.processes import procfs
+from lifecheck.processes.accelerators import (
     EXIT_TRACEPOINT,
     EXITING_POLL,
     PROCESS_CONNECTOR,
     REST_S,
     Accelerators,
 )
-from lifecheck.accelerators.connector import Connector
-from lifecheck.accelerators.exiting import EVERY_S, QUIET_S, Exiting
-from lifecheck.accelerators.tracepoint import Ring
+from lifecheck.processes.accelerators.connector import Connector
+from lifecheck.processes.accelerators.exiting import EVERY_S, QUIET_S, Exiting
+from lifecheck.processes.accelerators.tracepoint import Ring
 
 
 class Sources:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lifecheck.matching import Matcher, Rule, has_ended, look
+from lifecheck.processes.matching import Matcher, Rule, has_ended, look
 from tests.shell.process_lab import (
     ACCELERATED,
     control_group,
@@ -25,8 +25,8 @@ from tests.support import REPOSITORY
 Names = tuple[str, ...]
 LOOKS_AS_NOBODY = """
 import os
-from lifecheck import procfs
-from lifecheck.matching import Matcher, Rule
+from lifecheck.processes import procfs
+from lifecheck.processes.matching import Matcher, Rule
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)

@@ -1,6 +1,6 @@
 """Who is polled because its end takes long."""
 
-from lifecheck.accelerators.exiting import BIG, POLLED_MAX, Exiting
+from lifecheck.processes.accelerators.exiting import BIG, POLLED_MAX, Exiting
 
 
 def test_only_who_is_big_is_polled() -> None:

@@ -7,7 +7,7 @@ systemd's own v1 hierarchy is looked at where there is no unit in the v2 one.
 import os
 from typing import Final
 
-from lifecheck import procfs
+from lifecheck.processes import procfs
 
 FOLDERS_MAX: Final = 20_000
 """Control groups that a search looks at."""

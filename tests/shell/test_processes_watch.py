@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from lifecheck import newcomers, procfs
-from lifecheck.accelerators import NAMES
-from lifecheck.matching import Rule
+from lifecheck.processes import newcomers, procfs
+from lifecheck.processes.accelerators import NAMES
+from lifecheck.processes.matching import Rule
 from tests.shell.process_lab import (
     ACCELERATED,
     children,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifecheck.newcomers import (
+from lifecheck.processes.newcomers import (
     RANGE_MAX,
     UNBORN_MAX,
     UNBORN_MS,

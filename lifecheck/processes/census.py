@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from lifecheck import clock, procfs
-from lifecheck.matching import Matcher, Rule, has_ended
-from lifecheck.newcomers import YOUNG_MAX, Newcomers
-from lifecheck.pidfds import UNHELD, Held, Table, hold
+from lifecheck import clock
+from lifecheck.processes import procfs
+from lifecheck.processes.matching import Matcher, Rule, has_ended
+from lifecheck.processes.newcomers import YOUNG_MAX, Newcomers
+from lifecheck.processes.pidfds import UNHELD, Held, Table, hold
 
 FEW: Final = 16
 """So many that remain are asked again who they are: a child may have borrowed its title."""

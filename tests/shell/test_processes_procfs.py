@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lifecheck import procfs
+from lifecheck.processes import procfs
 from tests.shell.process_lab import sleeper, title
 from tests.support import REPOSITORY
 

@@ -8,7 +8,7 @@ tracepoint cannot be had.  Who is big is found by the slow scan.
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from lifecheck import procfs
+from lifecheck.processes import procfs
 
 BIG: Final = 256 << 20
 """Bytes of memory from which a process is worth it."""

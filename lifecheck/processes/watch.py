@@ -11,12 +11,13 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol, TypeVar
 
-from lifecheck import clock, procfs
-from lifecheck.accelerators import Accelerators
-from lifecheck.accelerators.sources import Sources
-from lifecheck.census import Census, Inspected, Seen
-from lifecheck.matching import Rule
-from lifecheck.newcomers import YOUNG_MAX
+from lifecheck import clock
+from lifecheck.processes import procfs
+from lifecheck.processes.accelerators import Accelerators
+from lifecheck.processes.accelerators.sources import Sources
+from lifecheck.processes.census import Census, Inspected, Seen
+from lifecheck.processes.matching import Rule
+from lifecheck.processes.newcomers import YOUNG_MAX
 
 HURRY_S: Final = (0.005, 0.01, 0.02, 0.05, 0.1)
 """Pauses between the looks after a loss; the last one goes on for a while."""

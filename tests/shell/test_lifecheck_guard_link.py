@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from lifecheck import guard as module
-from lifecheck.guard import Guard, GuardianGoneError
+from lifecheck import guard_link as module
+from lifecheck.guard_link import Guard, GuardianGoneError
 from tests.shell.lifecheck_node import eventually, with_tasks
 from watchdog.guardian_protocol import RestartEnded, RestartWanted, pack, unpack_from_lifecheck
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from lifecheck.link import UNANSWERED_MAX, Link
+from lifecheck.node_link import UNANSWERED_MAX, Link
 from tests.shell.lifecheck_node import FakeLog, FakeNode, eventually, with_tasks
 
 REPEAT_S = 0.05

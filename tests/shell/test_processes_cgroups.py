@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lifecheck import cgroups
+from lifecheck.processes import cgroups
 from tests.shell.process_lab import control_group, sleeper, title
 
 

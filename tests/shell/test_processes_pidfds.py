@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lifecheck import pidfds
-from lifecheck.pidfds import UNHELD, Held, Table, hold, raise_limit
+from lifecheck.processes import pidfds
+from lifecheck.processes.pidfds import UNHELD, Held, Table, hold, raise_limit
 from tests.shell.process_lab import sleeper, title
 
 HERE = frozenset({0})
