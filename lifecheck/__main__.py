@@ -6,15 +6,13 @@ line and an exit code: 0 stopped as asked, 2 cannot run with this plan, 1 anythi
 """
 
 import asyncio
-import ctypes
 import gc
 import os
-import signal
 import socket
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Final, NoReturn
+from typing import Final
 
 from lifecheck import plan as plans
 from lifecheck.guard_link import GuardianGoneError
@@ -23,7 +21,9 @@ from lifecheck.parts import Inherited
 from lifecheck.probes import Means
 from lifecheck.processes.accelerators import Accelerators
 from lifecheck.runner import Runner
+from watchdog.guardian_child import die_with_the_guardian, read, refuse
 
+NAME: Final = "lifecheck"
 PLAN_SIZE_MAX: Final = 1 << 20
 KEY_SIZE: Final = 32
 TRACEBACK_SIZE_MAX: Final = 1900
@@ -31,7 +31,6 @@ EXIT_FAULT: Final = 1
 EXIT_REFUSED: Final = 2
 NEEDED: Final = ("plan-fd", "key-fd", "guard-fd")
 OPTIONAL: Final = ("icmp-fd", "icmp6-fd", "connector-fd", "perf-fds")
-_PR_SET_PDEATHSIG: Final = 1
 
 
 class RefusedError(Exception):
@@ -41,7 +40,7 @@ class RefusedError(Exception):
 def main(arguments: Sequence[str]) -> int:
     """Run lifecheck; its exit code."""
     options = read_options(arguments)
-    die_with_the_guardian()
+    die_with_the_guardian(NAME)
     for descriptor in (number for numbers in options.values() for number in numbers):
         # A probe's command must not get the keys to the machine with its environment.
         os.set_inheritable(descriptor, False)
@@ -100,36 +99,16 @@ def read_options(arguments: Sequence[str]) -> dict[str, list[int]]:
     for name, value in zip(arguments[::2], arguments[1::2], strict=False):
         key = name.removeprefix("--")
         if key not in found or not all(number.isdecimal() for number in value.split(",")):
-            refuse(f"unknown argument {name} {value}")
+            refuse(NAME, f"unknown argument {name} {value}")
         found[key] = [int(number) for number in value.split(",")]
     missing = [name for name in NEEDED if not found[name]]
     if missing or len(arguments) % 2:
-        refuse(f"started by the guardian only; missing: {', '.join(missing) or 'a value'}")
+        refuse(NAME, f"started by the guardian only; missing: {', '.join(missing) or 'a value'}")
     return found
 
 
 def _socket(descriptors: list[int]) -> socket.socket | None:
     return socket.socket(fileno=descriptors[0]) if descriptors else None
-
-
-def die_with_the_guardian() -> None:
-    """Ask the kernel to kill us when the guardian dies: nobody would listen any more."""
-    guardian = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != guardian:
-        refuse("the guardian died while this process started")
-
-
-def read(descriptor: int, size_max: int) -> bytes:
-    """What an inherited memory file holds; its offset is shared with other processes, so unused."""
-    data = os.pread(descriptor, size_max, 0)
-    os.close(descriptor)
-    return data
-
-
-def refuse(why: str) -> NoReturn:
-    """Say why this cannot run, and end."""
-    raise SystemExit(f"lifecheck: {why}")
 
 
 if __name__ == "__main__":

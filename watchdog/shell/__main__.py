@@ -7,36 +7,36 @@ too, because trying again changes nothing), 1 anything else (it goes off and sta
 
 import argparse
 import asyncio
-import ctypes
 import os
-import signal
 import socket
 import sys
 import traceback
-from typing import Final, NoReturn
+from typing import Final
 
+from watchdog.guardian_child import die_with_the_guardian, read, refuse
 from watchdog.shell import plan as plans
 from watchdog.shell.daemon import START_FAULTS, Daemon, Means
 from watchdog.shell.log import Log
 from watchdog.shell.secret import Secret
 
+NAME: Final = "watchdog.shell"
 PLAN_SIZE_MAX: Final = 1 << 20
 KEY_SIZE_MAX: Final = 4096
 TRACEBACK_SIZE_MAX: Final = 1900
 EXIT_FAULT: Final = 1
 EXIT_REFUSED: Final = 2
-_PR_SET_PDEATHSIG: Final = 1
 
 
 def main() -> int:
     """Run the node process; its exit code."""
     if sys.flags.optimize:
-        refuse("python -O removes the checks that keep two nodes from being on: start without it")
-    parser = argparse.ArgumentParser(prog="watchdog.shell", description=__doc__)
+        why = "python -O removes the checks that keep two nodes from being on: start without it"
+        refuse(NAME, why)
+    parser = argparse.ArgumentParser(prog=NAME, description=__doc__)
     for name in ("guard", "plan", "key"):
         parser.add_argument(f"--{name}-fd", type=int, required=True)
     options = parser.parse_args()
-    die_with_the_guardian()
+    die_with_the_guardian(NAME)
     plan = plans.parse(read(options.plan_fd, PLAN_SIZE_MAX))
     log = Log(plan.node, as_json=plan.log_json)
     guard = socket.socket(fileno=options.guard_fd)
@@ -59,26 +59,6 @@ def serve(means: Means, log: Log) -> int:
         event, code = "crashed", EXIT_FAULT
     log.error(event, why=why)
     return code
-
-
-def die_with_the_guardian() -> None:
-    """Ask the kernel to kill us when the guardian dies; nobody else could enforce our deadline."""
-    guardian = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != guardian:
-        refuse("the guardian died while this process started")
-
-
-def read(descriptor: int, size_max: int) -> bytes:
-    """What an inherited memory file holds; its offset is shared with other processes, so unused."""
-    data = os.pread(descriptor, size_max, 0)
-    os.close(descriptor)
-    return data
-
-
-def refuse(why: str) -> NoReturn:
-    """Say why this cannot run, and end."""
-    raise SystemExit(f"watchdog.shell: {why}")
 
 
 if __name__ == "__main__":

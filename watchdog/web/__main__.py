@@ -6,37 +6,34 @@ as configured, 1 a fault of ours; each with a log line.
 
 import argparse
 import asyncio
-import ctypes
 import logging
 import os
 import resource
-import signal
 import traceback
-from typing import Final, NoReturn
+from typing import Final
 
+from watchdog.guardian_child import die_with_the_guardian, read
 from watchdog.web import plan as plans
 from watchdog.web.log import Log
 from watchdog.web.run import START_FAULTS, run
 
+NAME: Final = "watchdog.web"
 PLAN_SIZE_MAX: Final = 1 << 20
 TRACEBACK_SIZE_MAX: Final = 1900
 EXIT_FAULT: Final = 1
 EXIT_REFUSED: Final = 2
 MEMORY_MAX: Final = 192 << 20
 """Bytes of data; hundreds of clients that send as much as they may must not use up the machine."""
-_PR_SET_PDEATHSIG: Final = 1
 
 
 def main() -> int:
     """Run the health port; its exit code."""
-    parser = argparse.ArgumentParser(prog="watchdog.web", description=__doc__)
+    parser = argparse.ArgumentParser(prog=NAME, description=__doc__)
     parser.add_argument("--plan-fd", type=int, required=True)
     options = parser.parse_args()
-    die_with_the_guardian()
+    die_with_the_guardian(NAME)
     limit_memory()
-    # The offset of an inherited memory file is shared with other processes, so it is not used.
-    plan = plans.parse(os.pread(options.plan_fd, PLAN_SIZE_MAX, 0))
-    os.close(options.plan_fd)
+    plan = plans.parse(read(options.plan_fd, PLAN_SIZE_MAX))
     return serve(plan, Log(plan.node, as_json=plan.log_json))
 
 
@@ -59,19 +56,6 @@ def limit_memory() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = MEMORY_MAX if hard == resource.RLIM_INFINITY else min(MEMORY_MAX, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-
-
-def die_with_the_guardian() -> None:
-    """Ask the kernel to kill us when the guardian dies: nobody else would end us."""
-    guardian = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != guardian:
-        refuse("the guardian died while this process started")
-
-
-def refuse(why: str) -> NoReturn:
-    """Say why this cannot run, and end."""
-    raise SystemExit(f"watchdog.web: {why}")
 
 
 if __name__ == "__main__":
