@@ -10,11 +10,9 @@ from collections import deque
 from typing import Final, Protocol
 
 from ipc.framing import REPLY_SIZE_MAX, Frame, FrameReader, FramingError, pack_request, parse_body
-from ipc.words import AUTH_KEY_FIELD, IN_TRANSITION, NATIVE, OK
+from ipc.words import AUTH_KEY_FIELD, IN_TRANSITION, NATIVE, NODES_PUSH, OK, REGISTER
 from lifecheck.log import Log
 
-REGISTER: Final = "0"
-PUSH_NODES: Final = "4"
 NAME: Final = "lifecheck"
 REGISTER_S: Final = 5.0
 """How long the answer to a registration may take."""
@@ -123,7 +121,7 @@ class Link(asyncio.Protocol):
     def _take(self, frame: Frame) -> None:
         if frame.kind == NATIVE:
             self._ear.pushed(parse_body(frame.data))
-        elif frame.kind != PUSH_NODES:
+        elif frame.kind != NODES_PUSH:
             self._answered(frame)
 
     def _answered(self, frame: Frame) -> None:

@@ -15,6 +15,7 @@ from lifecheck.processes import cgroups, procfs
 
 SEARCH_AGAIN_MS: Final = 2_000
 """A unit that does not run is searched no more often than this."""
+COMMAND_SHOWN_MAX: Final = 200
 NOWHERE: Final[frozenset[int]] = frozenset()
 
 
@@ -47,6 +48,16 @@ class Match(NamedTuple):
 
     pid: int
     command: str
+
+
+class Look(NamedTuple):
+    """What one look found."""
+
+    found: list[Match]
+    what: str
+    """What was looked for."""
+    fault: str
+    """What keeps it from seeing more, if anything does."""
 
 
 class Place(NamedTuple):
@@ -180,15 +191,17 @@ def _words(rule: Rule, prefix: str) -> str:
     return " and ".join(words)
 
 
-def look(rule: Rule) -> list[Match]:
-    """Look once, as `quorumdog check test` does: what the rule finds now."""
+def look(rule: Rule) -> Look:
+    """Look once, as `quorumdog check test` does, for a rule of one prefix at most."""
+    assert len(rule.prefixes) <= 1, "each prefix is counted by itself"
     matcher = Matcher([rule])
     matcher.refresh()
-    return [
-        Match(pid, procfs.command(pid).decode(errors="replace").strip()[:200])
+    found = [
+        Match(pid, procfs.command(pid).decode(errors="replace").strip()[:COMMAND_SHOWN_MAX])
         for pid in sorted(procfs.pids())
         if matcher.find(pid) and not has_ended(pid)
     ]
+    return Look(found, matcher.places[0].what, matcher.fault(0))
 
 
 def has_ended(pid: int) -> bool:

@@ -37,7 +37,7 @@ print(sum(bool(matcher.find(pid)) for pid in procfs.pids()), matcher.fault(0))
 
 def pids(rule: Rule) -> list[int]:
     """Whom one look finds."""
-    return [match.pid for match in look(rule)]
+    return [match.pid for match in look(rule).found]
 
 
 async def found(rule: Rule, *expected: int) -> None:
@@ -62,7 +62,7 @@ def test_a_prefix_is_compared_with_blanks_for_nul() -> None:
             assert pids(Rule(prefixes=(f"{name} 300 ",))) == [child.pid]
             assert pids(Rule(prefixes=(f"{name} 30 ",))) == []
             assert pids(Rule(prefixes=(f" {name}",))) == []
-            assert look(prefix(name))[0].command == f"{name} 300"
+            assert look(prefix(name)).found[0].command == f"{name} 300"
 
     asyncio.run(story())
 

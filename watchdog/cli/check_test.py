@@ -49,15 +49,6 @@ class Finding(NamedTuple):
     """Processes that match, one a line."""
 
 
-class Look(NamedTuple):
-    """Processes that are there for one thing that is looked for."""
-
-    found: list[matching.Match]
-    what: str
-    fault: str
-    """What keeps it from seeing more, if anything does."""
-
-
 def run_check(name: str, file: str, settings: tuple[str, ...], user: str | None) -> NoReturn:
     """Print what each probe of the check sees; end with 0 (UP) or 1 (DOWN)."""
     plan = _plan(loaded_or_exit(file, settings), name)
@@ -152,7 +143,7 @@ def _processes(probe: ProbePlan) -> Finding:
     said: list[str] = []
     counts = []
     for prefix in rule.prefixes or (None,):
-        look = _look(rule if prefix is None else rule._replace(prefixes=(prefix,)))
+        look = matching.look(rule if prefix is None else rule._replace(prefixes=(prefix,)))
         found, more = look.found, len(look.found) - SHOWN_MAX
         counts.append(len(found))
         lines += [f"{match.pid:>7} {match.command}" for match in found[:SHOWN_MAX]]
@@ -165,22 +156,11 @@ def _processes(probe: ProbePlan) -> Finding:
     return Finding("process", min(counts) >= rule.min_count, "; ".join(said), tuple(lines))
 
 
-def _look(rule: matching.Rule) -> Look:
-    matcher = matching.Matcher([rule])
-    matcher.refresh()
-    numbers = [pid for pid in sorted(procfs.pids()) if matcher.find(pid)]
-    found = [
-        matching.Match(pid, procfs.command(pid).decode(errors="replace").strip())
-        for pid in numbers
-        if not matching.has_ended(pid)
-    ]
-    return Look(found, matcher.places[0].what, matcher.fault(0))
-
-
 def _print(plan: CheckPlan, findings: Sequence[Finding], looking_as: str) -> None:
     verdict = "UP" if all(finding.ok for finding in findings) else "DOWN"
     user = f", looking as {looking_as}" if looking_as else ""
-    click.echo(f"{plan.name}: {verdict} (on_fail {plan.on_fail.kind}, when {plan.when}{user})")
+    action = plan.on_fail.kind + (f":-{plan.on_fail.by}" if plan.on_fail.kind == "priority" else "")
+    click.echo(f"{plan.name}: {verdict} (on_fail {action}, when {plan.when}{user})")
     for finding in findings:
         mark = "up  " if finding.ok else "DOWN"
         click.echo(printable(f"  {mark} {finding.kind}: {finding.detail}"))

@@ -34,7 +34,7 @@ from ipc.messages import (
     bad,
     ok,
 )
-from ipc.words import DEAD_STATUS, STARTED_STATUS
+from ipc.words import BAD, DEAD_STATUS, OK, STARTED_STATUS
 from watchdog.core.events import Command, CommandReceived
 from watchdog.shell import pgpool_view
 from watchdog.shell.inbox import Inbox
@@ -114,7 +114,7 @@ class Control:
         """The core's answer to command `rid`; nobody may be waiting for it any more."""
         waiting = self._waiting.get(rid)
         if waiting is not None and not waiting.done():
-            waiting.set_result(Reply("7" if ok else "6", {"MESSAGE": text}))
+            waiting.set_result(Reply(OK if ok else BAD, {"MESSAGE": text}))
 
     def nodes(self, node_id: int = ALL) -> dict[str, object]:
         """The node list, as pgpool's clients read it."""
@@ -159,7 +159,7 @@ class Control:
         is_dead = change.status == DEAD_STATUS
         inform = Inform(name, "dead" if is_dead else "alive", change.message)
         reply = self._lifecheck.inform(client, inform)
-        return ok() if reply.kind == ok().kind else reply
+        return ok() if reply.kind == OK else reply
 
     def _word(self, client: Client, verb: Inform | Report | Answer) -> Reply:
         if not self._may_report(client):
