@@ -41,6 +41,9 @@ T = TypeVar("T")
 class Log(Protocol):
     """What is said about the watch itself."""
 
+    def info(self, event: str, /, **fields: str | float | bool | None) -> None:
+        """Say that `event` happened."""
+
     def warning(self, event: str, /, **fields: str | float | bool | None) -> None:
         """Say what somebody should look at."""
 
@@ -79,10 +82,6 @@ class ProcessWatch:
         """Names of those in use."""
         return list(self._sources.accelerators.in_use)
 
-    def refused(self) -> dict[str, str]:
-        """Why wanted accelerators are not in use."""
-        return dict(self._sources.accelerators.refused)
-
     def pace(self, index: int, every_ms: int) -> None:
         """Have new processes looked for at another pace."""
         rules = self._census.rules
@@ -100,6 +99,7 @@ class ProcessWatch:
         table = self._census.table
         try:
             self._sources.open(loop)
+            self._say_accelerators()
             await self._scan(is_gentle=False)
             self._look()
             self._has_looked = True
@@ -115,6 +115,11 @@ class ProcessWatch:
             loop.remove_reader(table.epoll.fileno())
             self._sources.close()
             table.close()
+
+    def _say_accelerators(self) -> None:
+        used, refused = self.accelerators(), self._sources.accelerators.refused
+        without = "; ".join(f"{name}: {why}" for name, why in refused.items())
+        self._log.info("accelerators_opened", used=" ".join(used) or None, without=without or None)
 
     # What the kernel tells.
 

@@ -161,6 +161,12 @@ class Log:
 
     def __init__(self) -> None:
         self.events: list[str] = []
+        """What somebody should look at."""
+        self.told: dict[str, dict[str, str | float | bool | None]] = {}
+
+    def info(self, event: str, /, **fields: str | float | bool | None) -> None:
+        """As the real one."""
+        self.told[event] = fields
 
     def warning(self, event: str, /, **fields: str | float | bool | None) -> None:
         """As the real one."""

@@ -25,7 +25,10 @@ def test_an_accelerator_that_cannot_be_had_is_named_with_its_reason() -> None:
             async with watching(prefix(name), given=Accelerators(NAMES)) as watched:
                 await watched.until_alive(1)
                 assert watched.watch.accelerators() == [EXITING_POLL]
-                assert set(watched.watch.refused()) == {"process_connector", "exit_tracepoint"}
+                said = watched.log.told["accelerators_opened"]
+                assert said["used"] == EXITING_POLL
+                assert "process_connector: the guardian could not" in str(said["without"])
+                assert "exit_tracepoint: the guardian could not" in str(said["without"])
 
     asyncio.run(story())
 
@@ -41,7 +44,9 @@ def test_a_descriptor_that_is_something_else_is_refused(name: str) -> None:
         async with watching(prefix(title()), given=given) as watched:
             is_poll = name == EXITING_POLL
             assert watched.watch.accelerators() == ([name] if is_poll else [])
-            assert list(watched.watch.refused()) == ([] if is_poll else [name])
+            said = watched.log.told["accelerators_opened"]
+            assert said["used"] == (name if is_poll else None)
+            assert str(said["without"]).startswith("None" if is_poll else f"{name}: ")
 
     asyncio.run(story())
 
