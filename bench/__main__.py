@@ -22,6 +22,7 @@ REPS: Final = {"service killed": 20, "postgres killed": 20}
 REPS_OTHERS: Final = 10
 KILLS: Final = 5
 IDLE_S: Final = 60.0
+DETECTION_IDLE_S: Final = 10.0
 COUNTS: Final = ",".join(map(str, detection.COUNTS))
 
 
@@ -39,7 +40,7 @@ def reps(chosen: argparse.Namespace, name: str) -> int:
 
 def _detection(chosen: argparse.Namespace) -> dict[str, Any]:
     wanted = argparse.Namespace(
-        kills=chosen.detections, idle=min(detection.IDLE_S, chosen.idle), counts=chosen.counts
+        kills=chosen.detections, idle=min(DETECTION_IDLE_S, chosen.idle), counts=chosen.counts
     )
     return asyncio.run(detection.measure(wanted))
 
