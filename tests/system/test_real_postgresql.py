@@ -92,6 +92,9 @@ def test_a_checkpointer_that_its_postmaster_starts_again_moves_nothing(site: Sit
     with story(cluster) as told:
         name, before = told.leader, database.checkpointer(told.leader)
         assert before is not None
+        told.wait(
+            "the check is up", lambda: check(cluster, name, "checkpointer")["verdict"] == "up"
+        )
         fails = check(cluster, name, "checkpointer")["fail_count"]
         os.kill(before, signal.SIGKILL)
         told.wait("another one", lambda: database.checkpointer(name) not in {None, before})
