@@ -1,5 +1,6 @@
 """How the quick verbs find the daemon, and what they say when it is not there."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,25 @@ def test_configuration_of_others_is_exit_3_and_says_who_may(
     assert found.exit_code == 3
     assert "Permission denied" in found.stderr
     assert "sudo quorumdog" in found.stderr
+
+
+def only_for_root(monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    """Make the configuration unreadable, as it is for members of [ipc] group."""
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != file and may(path, mode))
+
+
+def test_who_may_open_the_socket_needs_no_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Members of [ipc] group may not enter /etc/quorumdog; the key in there is not theirs."""
+    file = config(tmp_path, '[cluster]\nrun_dir = "/nowhere"\n')
+    only_for_root(monkeypatch, file)
+    with ScriptedDaemon(tmp_path / ".s.PGPOOLWD_CMD.9000", lambda body: ok({})):
+        env = {"QUORUMDOG__CLUSTER__RUN_DIR": str(tmp_path)}
+        assert run("form", "--config", file, env=env).exit_code == 0
+        socket = str(tmp_path / ".s.PGPOOLWD_CMD.9000")
+        assert run("form", "--config", file, "--socket", socket).exit_code == 0
 
 
 def test_broken_configuration_points_to_check(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The data and run directories: made, narrowed, handed over, or refused with the reason."""
 
+import grp
 import os
 import stat
 from pathlib import Path
@@ -43,3 +44,30 @@ def test_the_node_gets_its_files_and_we_keep_ours(tmp_path: Path) -> None:
     assert owners["node.state"] == 65534
     assert owners["guardian.ledger"] == 0
     assert owners["linked"] == 0
+
+
+def test_the_group_of_the_socket_may_enter_its_directory(tmp_path: Path) -> None:
+    """[ipc] group: what is made in it gets the group too, though the node is no member."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: changes owners")
+    folder = tmp_path / "run"
+    folders.prepare_run(str(folder), 65534, 65534, "games")
+    games = grp.getgrnam("games").gr_gid
+    found = folder.stat()
+    assert (found.st_uid, found.st_gid) == (65534, games)
+    assert stat.S_IMODE(found.st_mode) == 0o2750
+    (folder / "socket").write_text("")
+    assert (folder / "socket").stat().st_gid == games
+
+
+def test_without_a_group_the_directory_is_the_nodes_alone(tmp_path: Path) -> None:
+    """As it was before; also when there was a group before."""
+    tmp_path.chmod(0o2750)
+    folders.prepare_run(str(tmp_path), os.geteuid(), os.getegid(), "")
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o750
+
+
+def test_an_unknown_group_is_refused_by_name(tmp_path: Path) -> None:
+    """With the way to make it."""
+    with pytest.raises(folders.FolderError, match="groupadd --system nosuch"):
+        folders.prepare_run(str(tmp_path), os.geteuid(), os.getegid(), "nosuch")

@@ -96,16 +96,31 @@ def _first(nodes: Mapping[str, Any]) -> object:
 
 
 def find(config: str, node: str | None, settings: tuple[str, ...], socket: str | None) -> Daemon:
-    """The daemon that the options mean; a file that cannot be read ends the program (3)."""
-    if socket is not None and not Path(config).exists():
+    """The daemon that the options mean; a file that cannot be read ends the program (3).
+
+    With a socket the file may be missing.  It is also done without when it may not be read (it is
+    root's) but the socket may be opened: by the members of [ipc] group.
+    """
+    if socket is not None and not os.access(config, os.R_OK):
         return Daemon(Path(socket), None, config, node)
-    tables = _read(config)
+    tables = {} if _is_for_others(config) else _read(config)
     cluster, ipc = _table(tables, "cluster"), _table(tables, "ipc")
     given = dict(setting.split("=", 1) for setting in settings if "=" in setting)
     run_dir = _choose("run_dir", given, cluster, RUN_DIR)
     port = _choose("port", given, cluster, PORT)
     path = Path(socket) if socket else Path(str(run_dir)) / f".s.PGPOOLWD_CMD.{port}"
+    if not tables and not os.access(path, os.R_OK | os.W_OK):
+        tables = _read(config)
     return Daemon(path, _key(ipc.get("authkey_file")), config, node)
+
+
+def _is_for_others(config: str) -> bool:
+    """Whether the file may be there, but not for us."""
+    try:
+        Path(config).stat()
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return not os.access(config, os.R_OK)
 
 
 def _choose(name: str, given: dict[str, str], cluster: dict[str, Any], default: object) -> object:

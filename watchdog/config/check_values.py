@@ -23,6 +23,7 @@ from watchdog.config.values import (
 )
 
 PORT_MAX: Final = 65_535
+HTTP_PORT: Final = 8780
 PATTERN_SIZE_MAX: Final = 1_000
 TEXT_SIZE_MAX: Final = 4_096
 ITEMS_MAX: Final = 16
@@ -95,6 +96,9 @@ def _looks_like_ipv4(host: str) -> bool:
 
 def read_listen(value: object) -> Endpoint:
     """`address:port` of our own."""
+    if isinstance(value, int) or (isinstance(value, str) and ":" not in value):
+        port, host = (value, "127.0.0.1") if str(value).isdigit() else (HTTP_PORT, value)
+        refuse(f"is no address:port: {value!r}", "it needs both", f'write "{host}:{port}"')
     endpoint = read_endpoint(value)
     return Endpoint(read_address(endpoint.host), endpoint.port)
 
@@ -240,7 +244,7 @@ def read_accelerators(value: object) -> tuple[str, ...]:
         refuse(f"needs an array, found {shown(value)}", "", "write [] for none of them")
     for item in value:
         if item not in ACCELERATORS:
-            refuse(f"knows no {shown(item)}", "", f"there are: {', '.join(ACCELERATORS)}")
+            refuse(f"has {shown(item)} in it", "", f"there are: {', '.join(ACCELERATORS)}")
     return tuple(name for name in ACCELERATORS if name in value)
 
 

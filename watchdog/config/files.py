@@ -10,7 +10,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Final
 
-from watchdog.config.check_schema import CommandProbe
+from watchdog.config.check_schema import (
+    CommandProbe,
+    DiskProbe,
+    LogGrowthProbe,
+    LogMatchProbe,
+    Probe,
+)
 from watchdog.config.errors import Path, Problem, dotted
 from watchdog.config.schema import Config
 
@@ -135,6 +141,27 @@ def check_warnings(config: Config, node: str | None) -> Iterator[Problem]:
                 file = probe.options.command[0]
                 what = f"[{dotted(probe.path)}] command {file}"
                 yield from _program((*probe.path, "command"), what, file, as_root=False)
+            yield from _absent(probe)
+
+
+def _absent(probe: Probe) -> Iterator[Problem]:
+    """What has to be there for a probe to succeed, unlike the `file` of a file probe."""
+    match probe.options:
+        case DiskProbe(disk=place) | LogGrowthProbe(log_growth=place):
+            pass
+        case LogMatchProbe(log_match=place):
+            pass
+        case _:
+            return
+    try:
+        FilePath(place).stat()
+    except OSError as error:
+        yield Problem(
+            (*probe.path, probe.kind),
+            f"[{dotted(probe.path)}] {probe.kind} {place}: {error.strerror}",
+            "the probe fails on this machine until it is there",
+            "correct the path, or make it before the daemon starts",
+        )
 
 
 def _program(path: Path, what: str, file: str, *, as_root: bool) -> Iterator[Problem]:

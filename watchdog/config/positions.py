@@ -60,6 +60,8 @@ def positions(text: str) -> Positions:
             is_array = text.startswith("[[", at)
             table, at = _key(text, at + (2 if is_array else 1))
             found.lines.setdefault(table, line)
+            for size in range(1, len(table)):
+                found.lines.setdefault(table[:size], line)
             if is_array:
                 counts[table] = counts.get(table, 0) + 1
                 table = (*table[:-1], f"{table[-1]}[{counts[table]}]")

@@ -1,15 +1,18 @@
 """The data and run directories: made here, because the node process may not.
 
 Rule: data is for the service alone (0700), the run directory may be searched by the IPC group
-(0750); both belong to the user of the node process.
+(0750); both belong to the user of the node process.  The set-group-ID bit gives the socket the
+group of its directory: the node process is no member, so it could not do that itself.
 """
 
+import grp
 import os
 import stat
 from typing import Final
 
 DATA_MODE: Final = 0o700
 RUN_MODE: Final = 0o750
+SHARED_MODE: Final = 0o2750
 
 
 class FolderError(Exception):
@@ -30,6 +33,20 @@ def prepare(path: str, mode: int, uid: int, gid: int) -> None:
             f"cannot use the directory {path}: {error.strerror}; make it for uid {uid}, or set "
             f"another one (cluster.data_dir, cluster.run_dir)"
         ) from None
+
+
+def prepare_run(path: str, uid: int, gid: int, group: str) -> None:
+    """The run directory, open to the named group if there is one. Raises FolderError."""
+    if not group:
+        return prepare(path, RUN_MODE, uid, gid)
+    try:
+        shared = grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise FolderError(
+            f"no group is called {group} on this machine ([ipc] group); "
+            f"make it (`groupadd --system {group}`), or name another one"
+        ) from None
+    return prepare(path, SHARED_MODE, uid, shared)
 
 
 def _hand_over(path: str, uid: int, gid: int) -> None:

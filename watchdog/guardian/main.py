@@ -152,7 +152,7 @@ def _run(the_plan: plan.Plan, log: Log, plan_fd: int, commands: Commands) -> int
         log.warning("privileges_kept", why=note)
     uid, gid = (account.uid, account.gid) if account else (os.geteuid(), os.getegid())
     folders.prepare(the_plan.data_dir, folders.DATA_MODE, uid, gid)
-    folders.prepare(the_plan.run_dir, folders.RUN_MODE, uid, gid)
+    folders.prepare_run(the_plan.run_dir, uid, gid, the_plan.socket_group)
     lock = locks.take_guardian_lock(the_plan.data_dir)
     scheduling.apply_to_self(the_plan.scheduling)
     why = scheduling.lock_memory()

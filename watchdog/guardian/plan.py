@@ -64,6 +64,8 @@ class Plan(NamedTuple):
     helpers: tuple[str, ...] = ()
     """Which helper processes run: lifecheck, web."""
     restarts: tuple[RestartPlan, ...] = ()
+    socket_group: str = ""
+    """Whose members may open the control socket."""
 
 
 def read(fd: int) -> Plan:
@@ -95,7 +97,12 @@ def parse(raw: bytes) -> Plan:
         policy=_policy(plan, has_vips=bool(vips), hooks=hooks, restarts=restarts),
         helpers=_helpers(plan),
         restarts=restarts,
+        socket_group=_socket_group(plan),
     )
+
+
+def _socket_group(plan: dict[str, Any]) -> str:
+    return ((plan.get("node_process") or {}).get("ipc") or {}).get("group") or ""
 
 
 def _hooks(table: dict[str, Any]) -> HookPlan:

@@ -315,7 +315,8 @@ class Daemon:
                 f"at the start {self._damage}; if it comes again, look at the disk (dmesg)"
             )
         if os.geteuid() == 0:
-            found.append("the node process runs as root: there is no user for it that could")
+            why = "the log says why at its start (event=privileges_kept)"
+            found.append(f"the node process runs as root; {why}")
         if self._recorder is not None and self._recorder.has_failed:
             found.append(f"the recording {self._plan.record} is incomplete: the disk is too slow")
         if lost := self._log.dropped:

@@ -218,7 +218,10 @@ class LifecheckDesk:
         if source is not None:
             source.said[inform.node], source.last = inform.verdict, None
             source.is_current = True
-        return ok({"MESSAGE": f"{inform.node} is taken to be {inform.verdict}"})
+        said = f"{inform.node} is taken to be {inform.verdict}"
+        if inform.verdict == "dead" and inform.node != self._plan.node:
+            said += " by this node; one voice moves nothing, nodes of quorum weight do"
+        return ok({"MESSAGE": said})
 
     def _no_node(self, name: str) -> Reply:
         return bad(f"no node is called {name}; the nodes are: {', '.join(self._names)}")

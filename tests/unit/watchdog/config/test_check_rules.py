@@ -23,6 +23,8 @@ WRONG = [
     ("[lifecheck]\nheartbeat_port = 9000\n", "which is the nodes' own (`cluster.port`)", 1),
     ('[lifecheck]\ninterval = "4s"\n', "deadtime` = 10s is less than 3 times", 0),
     ('[lifecheck]\ninterval = "4s"\ndeadtime = "5s"\n', 'write deadtime = "12s" or more', 2),
+    ("[http]\nlisten = 8780\n", 'write "127.0.0.1:8780"', 1),
+    ('[http]\nlisten = "0.0.0.0"\n', 'write "0.0.0.0:8780"', 1),
     ('[http]\nlisten = "[::]:9000"\n', "`http.listen` has port 9000", 1),
 ]
 

@@ -137,6 +137,22 @@ def test_missing_hook_is_a_warning(tmp_path: Path) -> None:
     assert "is no regular file" in second
 
 
+def test_what_a_probe_looks_at_and_is_not_there_is_a_warning(tmp_path: Path) -> None:
+    """A misspelt path would take the VIP away; that a file is missing may be the question."""
+    wrong = 'disk = "/nowhere/d"\n', 'log_growth = "/nowhere/g"\n', 'file = "/nowhere/f"\n'
+    match = f'[check.m]\nlog_match = "{tmp_path}/x"\npattern = "x"\n'
+    text = "".join(f"[check.{name}]\n{line}" for name, line in zip("dgf", wrong, strict=True))
+    found = [
+        problem.what
+        for problem in check_warnings(loaded(tmp_path, GOOD + text + match).config, None)
+    ]
+    assert found == [
+        "[check.d] disk /nowhere/d: No such file or directory",
+        "[check.g] log_growth /nowhere/g: No such file or directory",
+        f"[check.m] log_match {tmp_path}/x: No such file or directory",
+    ]
+
+
 def programs(folder: Path, node: str | None = "alpha") -> list[Problem]:
     """Warnings about two programs in `folder`: one that a check runs, one that restarts."""
     text = f"""{GOOD}

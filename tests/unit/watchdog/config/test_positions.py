@@ -75,3 +75,9 @@ def test_every_text_that_is_toml_can_be_walked(text: str) -> None:
         return
     found = positions(text)
     assert {path[0] for path in found.lines} == set(data)
+
+
+def test_a_table_that_has_only_tables_in_it_is_where_the_first_of_them_is() -> None:
+    """`[checks.x]`, misspelt: there is no `[checks]` in the file."""
+    found = positions("a = 1\n[checks.x]\nb = 1\n[checks.y]\n[[c.d.e]]\nf = 1\n")
+    assert (found.line(("checks",)), found.line(("c", "d"))) == (2, 5)

@@ -33,6 +33,13 @@ PLAN: dict[str, Any] = {
 }
 
 
+def test_the_group_of_the_socket_is_found_in_the_nodes_part() -> None:
+    """It is the guardian that makes the directory around it."""
+    shared = PLAN | {"node_process": {"ipc": {"group": "ops"}}}
+    groups = [parse(json.dumps(plan).encode()).socket_group for plan in (PLAN, shared)]
+    assert groups == ["", "ops"]
+
+
 def test_the_plan_becomes_policy_vips_and_hooks() -> None:
     """Durations are nanoseconds from here on."""
     plan = parse(json.dumps(PLAN).encode())
