@@ -65,7 +65,7 @@ golden: $(STAMP) ## rewrite the scenarios' output: review the diff, explain it i
 
 system: $(STAMP) ## real processes in network namespaces (as root)
 	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network system)
-	$(PY) -m pytest -q tests/system $(ARGS)
+	$(PY) -m tests.system $(ARGS)
 
 bench: $(STAMP) ## outages, detection, idle cost on this machine, beside goals (as root)
 	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network system)
