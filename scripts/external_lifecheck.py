@@ -82,4 +82,6 @@ def main(path: str, port: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or not sys.argv[2].isdigit():
+        sys.exit("usage: external_lifecheck.py SOCKET PORT")
     main(*sys.argv[1:])
