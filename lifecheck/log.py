@@ -1,49 +1,33 @@
 """The log of lifecheck: one line per event on stderr, by a thread; no report waits for it."""
 
 from lifecheck import clock
-from watchdog import logline
-from watchdog.floods import Floods
-from watchdog.log_writer import LogWriter
-from watchdog.logline import Level, Style, Value
+from watchdog.log.line import Style, Value
+from watchdog.log.writer import LogWriter
 
 
 class Log:
     """Writes events as lines to `fd`."""
 
     def __init__(self, node: str, *, as_json: bool = False, fd: int = 2) -> None:
-        self._style = Style(node, "lifecheck", as_json)
-        self._writer = LogWriter(fd, self._lost)
-        self._floods = Floods()
-
-    @property
-    def dropped(self) -> int:
-        """Lines that were lost and not told of yet."""
-        return self._writer.dropped
+        style = Style(node, "lifecheck", as_json)
+        self._writer = LogWriter(style, fd, _now_s, clock.wall_text)
 
     def info(self, event: str, /, **fields: Value) -> None:
         """Say that `event` happened."""
-        self._put("info", event, fields)
+        self._writer.put("info", event, fields)
 
     def warning(self, event: str, /, **fields: Value) -> None:
         """Say what somebody should look at in working hours."""
-        self._put("warning", event, fields)
+        self._writer.put("warning", event, fields)
 
     def error(self, event: str, /, **fields: Value) -> None:
         """Say what somebody should look at now."""
-        self._put("error", event, fields)
+        self._writer.put("error", event, fields)
 
     def close(self) -> None:
         """Write what is queued, within a bound, and end the thread."""
         self._writer.close()
 
-    def _put(self, level: Level, event: str, fields: dict[str, Value]) -> None:
-        held_back = self._floods.admit(event, clock.now_ms() / 1000)
-        if held_back is not None:
-            more: dict[str, Value] = {"held_back": held_back} if held_back else {}
-            self._writer.put(self._line(level, event, fields | more))
 
-    def _lost(self, count: int) -> bytes:
-        return self._line("warning", "log_lines_dropped", {"count": count})
-
-    def _line(self, level: Level, event: str, fields: dict[str, Value]) -> bytes:
-        return logline.line(self._style, level, event, fields, clock.wall_text())
+def _now_s() -> float:
+    return clock.now_ms() / 1000

@@ -18,6 +18,7 @@ ROOMS: Final = (
     "watchdog/core/",
     "watchdog/shell/",
     "watchdog/guardian/",
+    "watchdog/log/",
     "watchdog/web/",
     "lifecheck/",
 )
@@ -29,9 +30,8 @@ LEVELLED: Final = "self._line"
 PASS_ON: Final = {
     "watchdog/guardian/machine.py": "performs the deadline's Log and Alarm",
     "watchdog/shell/perform.py": "performs the core's Note and StateChanged",
-    "watchdog/shell/log.py": "is the log",
+    "watchdog/log/writer.py": "is the log",
     "watchdog/web/log.py": "is the log",
-    "lifecheck/log.py": "is the log",
 }
 
 

@@ -5,7 +5,7 @@ import os
 import socket
 
 from watchdog.guardian.log import QUEUE_MAX, Log
-from watchdog.logline import PIPE_LINE_MAX
+from watchdog.log.line import PIPE_LINE_MAX
 
 
 def test_lines_are_keys_and_values_quoted_where_needed() -> None:

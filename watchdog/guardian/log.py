@@ -11,9 +11,9 @@ import stat
 from collections import deque
 from typing import Final
 
-from watchdog import logline
 from watchdog.guardian import clock
-from watchdog.logline import Level, Style
+from watchdog.log import line as lines
+from watchdog.log.line import Level, Style
 
 QUEUE_MAX: Final = 256
 
@@ -46,8 +46,8 @@ class Log:
         self._put("alarm", event, fields)
 
     def _put(self, level: Level, event: str, fields: dict[str, str | int]) -> None:
-        line = logline.line(self._style, level, event, fields, clock.timestamp())
-        self._queue.append(logline.cut_for_pipe(line))
+        line = lines.line(self._style, level, event, fields, clock.timestamp())
+        self._queue.append(lines.cut_for_pipe(line))
         self.flush()
         while len(self._queue) > QUEUE_MAX:
             self._queue.pop()

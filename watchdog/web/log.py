@@ -7,8 +7,8 @@ whoever reads the log.
 import os
 import select
 
-from watchdog import logline
-from watchdog.logline import Level, Style, Value
+from watchdog.log import line as lines
+from watchdog.log.line import Level, Style, Value
 from watchdog.web import clock
 
 
@@ -37,8 +37,8 @@ class Log:
     def _put(self, level: Level, event: str, fields: dict[str, Value]) -> None:
         if self.dropped:
             fields = {**fields, "dropped_before": self.dropped}
-        line = logline.line(self._style, level, event, fields, clock.timestamp())
-        if self._write(logline.cut_for_pipe(line)):
+        line = lines.line(self._style, level, event, fields, clock.timestamp())
+        if self._write(lines.cut_for_pipe(line)):
             self.dropped = 0
         else:
             self.dropped += 1

@@ -2,7 +2,6 @@
 
 import os
 
-from watchdog.floods import STOCK
 from watchdog.shell.log import Log
 
 
@@ -18,18 +17,3 @@ def test_lines_reach_the_descriptor_with_writer_level_and_time() -> None:
         first, second = lines.read().splitlines()
     assert first.startswith("event=link_opened level=info node=alpha part=node peer=beta at=")
     assert second.startswith("event=alarm level=error node=alpha part=node name=SPLIT_BRAIN at=")
-
-
-def test_a_flood_of_one_event_cannot_fill_the_disk() -> None:
-    """A client may say thousands of words in a second; the next line says how many are missing."""
-    reader, writer = os.pipe()
-    log = Log("alpha", fd=writer)
-    for _ in range(10 * STOCK):
-        log.info("inform_received", subject="beta")
-    log.info("escalated")
-    log.close()
-    os.close(writer)
-    lines = os.read(reader, 1 << 20).decode().splitlines()
-    os.close(reader)
-    assert len(lines) in {STOCK + 1, STOCK + 2}
-    assert "event=escalated" in lines[-1]

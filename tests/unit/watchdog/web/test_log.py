@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from watchdog.logline import PIPE_LINE_MAX
+from watchdog.log.line import PIPE_LINE_MAX
 from watchdog.web.log import Log
 
 

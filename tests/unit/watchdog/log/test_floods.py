@@ -1,6 +1,6 @@
 """A log that nobody can fill, and in which nothing hides."""
 
-from watchdog.floods import EVENTS_MAX, STOCK, Floods
+from watchdog.log.floods import EVENTS_MAX, STOCK, Floods
 
 
 def test_a_flood_is_cut_and_counted() -> None:

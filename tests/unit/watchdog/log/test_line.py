@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from watchdog.logline import (
+from watchdog.log.line import (
     PIPE_LINE_MAX,
     VALUE_SIZE_MAX,
     Style,
