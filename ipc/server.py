@@ -178,7 +178,8 @@ class Server:
             await asyncio.wait([sender])
 
     async def _converse(self, guest: _Guest, client: Client, outbox: Outbox) -> None:
-        while (frame := await self._later_frame(guest)) is not None:
+        # Of one that has left, thousands of requests may be here: nobody waits for their answers.
+        while not outbox.dropped and (frame := await self._later_frame(guest)) is not None:
             parsed = self._parse(frame)
             if isinstance(parsed, Register):
                 parsed = bad("this connection is registered already")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,26 @@ def test_client_that_asks_without_reading_is_slowed_down(tmp_path: Path) -> None
             for _ in range(1000):
                 assert body(await asyncio.to_thread(greedy.read))["NodeCount"] == 3
             await pouring
+
+    serving(path, story, handler=cluster)
+
+
+def test_what_a_client_asked_before_it_left_is_not_looked_at(tmp_path: Path) -> None:
+    """Thousands of requests fit into a socket: to answer them all to nobody took a second."""
+    path = tmp_path / "s"
+    cluster = FakeCluster()
+
+    async def story(server: Server) -> None:
+        client = RawClient(path)
+        await register(client)
+        heard = len(cluster.heard)
+        client.connection.setblocking(False)
+        with suppress(BlockingIOError):
+            for _ in range(20_000):
+                client.connection.sendall(frame_of("3", b'{"NodeID":-1}'))
+        client.connection.close()
+        await until(lambda: cluster.gone_ids == [1])
+        assert len(cluster.heard) - heard <= 2
 
     serving(path, story, handler=cluster)
 
