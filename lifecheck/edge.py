@@ -13,14 +13,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from watchdog.wire.heartbeat import (
+    ECHOES_MAX,
+    WINDOW,
+    Beat,
+    Echo,
+    HeartbeatError,
+    Stream,
+    read_header,
+)
 from watchdog.wire.heartbeat import HELD_MAX_US as HELD_MAX
-from watchdog.wire.heartbeat import WINDOW, Beat, Echo, HeartbeatError, Stream, read_header
 
 Verdict = Literal["alive", "dead", "unknown"]
 
 SENT_MAX: Final = 1024
 """So many of our own numbers are remembered; an echo of an older one proves nothing."""
 RETIRED_MAX: Final = 16
+UNPROVEN_MAX: Final = 8
+"""Streams that may be the peer's next start: old ones are replayed to hide the true one."""
 SMOOTHING: Final = 8
 """The round trip shown moves by one part of so many to each new one."""
 ALL_BITS: Final = (1 << WINDOW) - 1
@@ -71,7 +81,8 @@ class Edge:
         self._counter = 0
         self._sent: deque[int] = deque(maxlen=SENT_MAX)
         self._believed: _Incoming | None = None
-        self._unproven: _Incoming | None = None
+        self._unproven: dict[bytes, _Incoming] = {}
+        """By their salts; echoed in turn, so that the true one proves itself."""
         self._retired: deque[bytes] = deque(maxlen=RETIRED_MAX)
         self._listening_us = now_us
         self._rtt_us: int | None = None
@@ -82,20 +93,26 @@ class Edge:
         """What to send to the peer now."""
         self._counter += 1
         self._sent.append(now_us)
-        heard = self._believed
-        echoes = [i.echo(now_us) for i in (heard, self._unproven) if i is not None]
         received, of = self._arrived(now_us)
         hears = self.verdict(now_us) == "alive"
-        beat = Beat(self._me, self.peer, hears, received, of, tuple(echoes))
+        beat = Beat(self._me, self.peer, hears, received, of, tuple(self._echoes(now_us)))
         return self._own.seal(self._counter, beat)
+
+    def _echoes(self, now_us: int) -> list[Echo]:
+        """Of the stream that is believed, and of those that have waited longest for one."""
+        found = [] if self._believed is None else [self._believed.echo(now_us)]
+        for salt in list(self._unproven)[: ECHOES_MAX - len(found)]:
+            waiting = self._unproven[salt] = self._unproven.pop(salt)
+            found.append(waiting.echo(now_us))
+        return found
 
     def receive(self, datagram: bytes, now_us: int) -> None:
         """Take a datagram from the peer's address. Raises HeartbeatError with why it is not."""
         header = read_header(datagram)
         stream = self._stream_of(header.salt)
-        for known in (self._believed, self._unproven):
-            if known is not None and known.stream is stream and header.counter <= known.counter:
-                raise HeartbeatError("replayed", f"number {header.counter} came before")
+        known = self._known(header.salt)
+        if known is not None and header.counter <= known.counter:
+            raise HeartbeatError("replayed", f"number {header.counter} came before")
         beat = stream.open(datagram)
         if (beat.sender, beat.receiver) != (self.peer, self._me):
             what = f"from {beat.sender} to {beat.receiver}, not from {self.peer} to {self._me}"
@@ -108,10 +125,15 @@ class Edge:
         self._loss_out = _percent(beat.received, beat.of)
         self._measure(beat, now_us)
 
+    def _known(self, salt: bytes) -> _Incoming | None:
+        if self._believed is not None and self._believed.stream.salt == salt:
+            return self._believed
+        return self._unproven.get(salt)
+
     def _stream_of(self, salt: bytes) -> Stream:
-        for known in (self._believed, self._unproven):
-            if known is not None and known.stream.salt == salt:
-                return known.stream
+        known = self._known(salt)
+        if known is not None:
+            return known.stream
         if salt in self._retired:
             raise HeartbeatError("replayed", f"of a start of {self.peer} that has ended")
         return self._make(salt)
@@ -120,11 +142,18 @@ class Edge:
         """A stream that is not believed yet: is this the proof that it lives?"""
         sent_us = self._sent_us(beat)
         if sent_us is None or now_us - sent_us > self._deadtime_us:
-            self._unproven = incoming  # it will be echoed, so that the peer can believe us
+            self._remember(incoming)  # it will be echoed, so that the peer can believe us
             raise HeartbeatError("unproven", "a new start has not echoed a recent number yet")
         if self._believed is not None:
             self._retired.append(self._believed.stream.salt)
-        self._believed, self._unproven = incoming, None
+        self._believed = incoming
+        self._unproven.clear()
+
+    def _remember(self, incoming: _Incoming) -> None:
+        salt = incoming.stream.salt
+        if salt not in self._unproven and len(self._unproven) >= UNPROVEN_MAX:
+            del self._unproven[min(self._unproven, key=lambda each: self._unproven[each].at_us)]
+        self._unproven[salt] = incoming
 
     def _sent_us(self, beat: Beat) -> int | None:
         """When the number was sent that `beat` echoes; None when it echoes none of ours."""

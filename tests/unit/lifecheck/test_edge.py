@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from lifecheck.edge import Edge
+from lifecheck.edge import UNPROVEN_MAX, Edge
 from watchdog.wire.heartbeat import Beat, Echo, HeartbeatError, Stream
 
 KEY = b"k" * 32
@@ -165,6 +165,40 @@ def test_replay_does_not_disturb_a_living_pair() -> None:
             take(pair.alpha, datagram, pair.now_us)
     row = pair.alpha.row(pair.now_us)
     assert (row["verdict"], row["loss_in_percent"], row["heard_by_it"]) == ("alive", 0, True)
+
+
+def test_replays_of_old_starts_do_not_hide_a_new_one() -> None:
+    """Both ways, just before each datagram: else a restarted lifecheck would be called dead."""
+    recorded = []
+    for _ in range(3):  # three starts of both, long ago
+        past = Pair()
+        past.second(60)
+        recorded.append(past.wire)
+    pair = Pair()
+    pair.second(20)
+    pair.beta = edge("beta", "alpha", pair.now_us)
+    verdicts = set()
+    for turn in range(30):
+        for wire in recorded:  # always numbers that have not come yet
+            for name, datagram in wire[4 * turn : 4 * turn + 4]:
+                receiver = pair.beta if name == "alpha" else pair.alpha
+                assert take(receiver, datagram, pair.now_us + INTERVAL_US - 1) == "unproven"
+        pair.second()
+        verdicts.add(pair.alpha.verdict(pair.now_us))
+        if pair.beta.verdict(pair.now_us) == "alive":
+            break
+    assert pair.beta.verdict(pair.now_us) == "alive"
+    pair.second(3)
+    assert pair.alpha.verdict(pair.now_us) == "alive"
+    assert verdicts == {"alive"}
+
+
+def test_starts_that_are_not_proven_are_few() -> None:
+    """Whoever has recorded many starts costs a bounded memory."""
+    alpha = edge("alpha", "beta")
+    for now_us in range(100):
+        take(alpha, edge("beta", "alpha").next_datagram(now_us), now_us)
+    assert len(alpha._unproven) == UNPROVEN_MAX
 
 
 def test_echo_that_comes_too_late_proves_nothing() -> None:
