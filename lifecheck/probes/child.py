@@ -17,8 +17,6 @@ OUTPUT_MAX: Final = 64 * 1024
 LAST_READS_MAX: Final = 32
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT: Final = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
-MARK: Final = "QUORUMDOG_HELPER"
-"""By this the guardian knows the orphans of a lifecheck that was killed."""
 DEFAULTED: Final = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 UNKNOWN_END: Final = -1000
 """Somebody else collected it: taken for an unknown signal, which is never well."""
@@ -119,12 +117,6 @@ class Child:
         self._ended.set()
 
 
-def environment() -> dict[str, str]:
-    """Return the whole environment of a command."""
-    mark = os.environ.get(MARK)
-    return ENVIRONMENT if mark is None else {**ENVIRONMENT, MARK: mark}
-
-
 def _inheritable() -> Iterator[int]:
     """Yield what a command would inherit though it is none of its business, such as our key."""
     for name in os.listdir("/proc/self/fd"):
@@ -140,7 +132,7 @@ def _spawn(path: str, argv: tuple[str, ...]) -> tuple[int, int]:
         pid = os.posix_spawn(
             path,
             argv,
-            environment(),
+            ENVIRONMENT,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_DUP2, theirs, 1),
