@@ -32,9 +32,8 @@ ALIVE_STATUS: Final = 2
 STARTED_STATUS: Final = 3
 
 INT_VALUE: Final = 1
-TEXT_VALUE: Final = 2
 BOOL_VALUE: Final = 3
-"""`ValueDataType` of a variable; a boolean's `ValueData` is 0 or 1."""
+"""`ValueDataType` of a variable (2 is a text, and none is one); a boolean's `ValueData` is 0 or 1."""
 
 
 def find(body: Mapping[str, object], field: str) -> object:

@@ -57,7 +57,10 @@ class Check:
         return self.is_armed and self.restarts.ticket is None
 
     def arm(self, now_ms: int, epoch: int) -> bool:
-        """Count under `epoch` from now on; False when that is so already, or always."""
+        """Count under `epoch` from now on, no more when it is 0; False when nothing changes.
+
+        A restart that still runs is nobody's any more.
+        """
         if self.plan.when == "always" or self.epoch == epoch:
             return False
         self.epoch = epoch
@@ -65,10 +68,6 @@ class Check:
         self.restarts.helped()
         self._start_over(now_ms)
         return True
-
-    def disarm(self, now_ms: int) -> bool:
-        """Count no more; a restart that still runs is nobody's any more."""
-        return self.arm(now_ms, 0)
 
     def saw(self, now_ms: int, index: int, *, ok: bool, detail: str) -> bool:
         """Take an outcome of probe `index`; whether the verdict of the check changed."""

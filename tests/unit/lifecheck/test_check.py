@@ -102,7 +102,7 @@ def test_disarming_takes_everything_back() -> None:
     subject = quick(when="escalated")
     subject.arm(0, 7)
     fail(subject)
-    assert subject.disarm(5)
+    assert subject.arm(5, 0)
     assert (subject.verdict, subject.claim()) == (Verdict.DISARMED, Claim())
 
 
@@ -196,7 +196,7 @@ def test_a_restart_of_a_disarmed_check_is_nobodys_any_more() -> None:
     subject.arm(0, 7)
     fail(subject)
     subject.restarts.started(0, 1)
-    subject.disarm(1)
+    subject.arm(1, 0)
     assert not subject.restart_ended(2, 1, ok=True, detail="")
     assert subject.verdict is Verdict.DISARMED
 
