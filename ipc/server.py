@@ -40,6 +40,8 @@ from ipc.words import AUTH_KEY_FIELD, OK, find
 
 ACCEPT_PAUSE_S: Final = 0.1
 CHUNK: Final = 16 * 1024
+SHORT: Final = 8 * 1024
+"""Bytes of a body that is read at once: longer ones are of nobody who is in a hurry."""
 _CREDENTIALS: Final = struct.Struct("3i")
 
 
@@ -90,6 +92,7 @@ class Server:
         self._guests: dict[Visit, _Guest] = {}
         self._numbers: Iterator[int] = itertools.count(1)
         self._tasks = asyncio.TaskGroup()
+        self._turn = asyncio.Lock()
         self.counts = Counts()
 
     async def run(self) -> None:
@@ -144,7 +147,7 @@ class Server:
         if frame is None:
             return
         guest.visit.idle = False
-        parsed = self._parse(frame)
+        parsed = await self._in_turn(frame)
         if isinstance(parsed, Register):
             await self._keep(guest, parsed)
             return
@@ -180,7 +183,7 @@ class Server:
     async def _converse(self, guest: _Guest, client: Client, outbox: Outbox) -> None:
         # Of one that has left, thousands of requests may be here: nobody waits for their answers.
         while not outbox.dropped and (frame := await self._later_frame(guest)) is not None:
-            parsed = self._parse(frame)
+            parsed = await self._in_turn(frame)
             if isinstance(parsed, Register):
                 parsed = bad("this connection is registered already")
             await outbox.answer(await self._reply(client, parsed))
@@ -214,6 +217,14 @@ class Server:
                 return await self._handler.handle(client, request)
         except TimeoutError:
             return timed_out(f"no answer within {self._limits.answer_s:g} s")
+
+    async def _in_turn(self, frame: Frame) -> Request | Reply:
+        """Long bodies one by one, with others of this process in between: each takes a while."""
+        if len(frame.data) <= SHORT:
+            return self._parse(frame)
+        async with self._turn:
+            await asyncio.sleep(0)
+            return self._parse(frame)
 
     def _parse(self, frame: Frame) -> Request | Reply:
         """What a frame asks for, or the refusal that it gets."""

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -196,6 +196,31 @@ def test_client_that_asks_without_reading_is_slowed_down(tmp_path: Path) -> None
             for _ in range(1000):
                 assert body(await asyncio.to_thread(greedy.read))["NodeCount"] == 3
             await pouring
+
+    serving(path, story, handler=cluster)
+
+
+def test_long_requests_are_read_one_by_one(tmp_path: Path) -> None:
+    """Each costs milliseconds, and the election runs in the same loop."""
+    path = tmp_path / "s"
+    turns: list[int] = []
+    """Of each request: the turn of the loop in which it was understood."""
+    cluster = FakeCluster()
+
+    async def story(server: Server) -> None:
+        turn = 0
+        with ExitStack() as held:
+            clients = [held.enter_context(RawClient(path)) for _ in range(6)]
+            for client in clients:
+                await register(client)
+            heard = len(cluster.heard)
+            for client in clients:
+                client.send("3", b'{"NodeID":-1,"x":"' + b"x" * 40_000 + b'"}')
+            while len(turns) < len(clients):
+                turns.extend([turn] * (len(cluster.heard) - heard - len(turns)))
+                await asyncio.sleep(0)
+                turn += 1
+        assert len(set(turns)) == len(clients)
 
     serving(path, story, handler=cluster)
 
