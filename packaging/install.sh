@@ -17,6 +17,14 @@ if [ -z "$root" ] && [ "$(id -u)" -ne 0 ]; then
     exit 1
 fi
 
+# The node process is to run as a user of its own, which a Python in /root would keep from starting.
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null &&
+    ! setpriv --reuid=65534 --regid=65534 --clear-groups "$python" -c '' 2>/dev/null; then
+    echo "warning: other users cannot run $python," >&2
+    echo "    so the node process would run as root (event=privileges_kept)." >&2
+    echo "    do: make install PYTHON=/usr/bin/python3, or another one that everybody may run" >&2
+fi
+
 work=$(mktemp -d)
 trap 'rm -rf "$work" "$new"' EXIT
 trap 'exit 1' INT TERM

@@ -71,3 +71,18 @@ def test_an_unknown_group_is_refused_by_name(tmp_path: Path) -> None:
     """With the way to make it."""
     with pytest.raises(folders.FolderError, match="groupadd --system nosuch"):
         folders.prepare_run(str(tmp_path), os.geteuid(), os.getegid(), "nosuch")
+
+
+def test_state_of_a_run_as_root_is_handed_over(tmp_path: Path) -> None:
+    """The directory is right already; the node process of the next run could not read it."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: changes owners")
+    os.chown(tmp_path, 65534, 65534)
+    (tmp_path / "state").write_text("")
+    folders.prepare(str(tmp_path), folders.DATA_MODE, 65534, 65534)
+    assert (tmp_path / "state").stat().st_uid == 65534
+    (tmp_path / "state").unlink()
+    (tmp_path / "other").write_text("")
+    os.link(tmp_path / "other", tmp_path / "state")
+    folders.prepare(str(tmp_path), folders.DATA_MODE, 65534, 65534)
+    assert (tmp_path / "other").stat().st_uid == 0

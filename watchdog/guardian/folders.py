@@ -13,6 +13,8 @@ from typing import Final
 DATA_MODE: Final = 0o700
 RUN_MODE: Final = 0o750
 SHARED_MODE: Final = 0o2750
+STATE: Final = "state"
+"""What the node process cannot start without."""
 
 
 class FolderError(Exception):
@@ -28,6 +30,7 @@ def prepare(path: str, mode: int, uid: int, gid: int) -> None:
             _hand_over(path, uid, gid)
         if stat.S_IMODE(status.st_mode) != mode:
             os.chmod(path, mode)
+        _hand_over_state(os.path.join(path, STATE), uid, gid)
     except OSError as error:
         raise FolderError(
             f"cannot use the directory {path}: {error.strerror}; make it for uid {uid}, or set "
@@ -59,3 +62,17 @@ def _hand_over(path: str, uid: int, gid: int) -> None:
             # A hard link could be to anything of anybody's.
             if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and not is_ours:
                 os.chown(entry.path, uid, gid, follow_symlinks=False)
+
+
+def _hand_over_state(path: str, uid: int, gid: int) -> None:
+    """Also in a directory that is right: an earlier run kept root's privileges, for a while."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        status = os.fstat(fd)
+        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid != uid:
+            os.fchown(fd, uid, gid)
+    finally:
+        os.close(fd)
