@@ -75,17 +75,22 @@ def options() -> argparse.Namespace:
 
 
 def parts(chosen: argparse.Namespace) -> dict[str, Part]:
-    """What is wanted, by the name of its file."""
+    """What is wanted, by the name of its file; a piece of a part does not replace the whole."""
     wanted = tuple(chosen.only or PARTS)
     found: dict[str, Part] = {}
     faults = {name: reps(chosen, name) for name in failover.FAULTS if name in wanted}
     for profile in chosen.profiles if faults else ():
-        found[f"failover-{profile}"] = _outages(profile, faults)
+        some = "failover" if len(faults) == len(failover.FAULTS) else "-".join(faults)
+        found[_file(f"{some}-{profile}")] = _outages(profile, faults)
     if {"idle", "status"} & set(wanted):
         seconds = chosen.idle if "idle" in wanted else 0.0
-        found["idle"] = Part(lambda _: idle.measure(seconds), report.costs)
-    found |= {name.replace(" ", "-"): MORE[name] for name in MORE if name in wanted}
+        found["idle" if seconds else "status"] = Part(lambda _: idle.measure(seconds), report.costs)
+    found |= {_file(name): MORE[name] for name in MORE if name in wanted}
     return found
+
+
+def _file(name: str) -> str:
+    return name.replace(" ", "-")
 
 
 def _outages(profile: str, faults: Mapping[str, int]) -> Part:
