@@ -33,7 +33,7 @@ STARTED_STATUS: Final = 3
 
 INT_VALUE: Final = 1
 BOOL_VALUE: Final = 3
-"""`ValueDataType` of a variable (2 is a text, and none is one); a boolean's `ValueData` is 0 or 1."""
+"""`ValueDataType` of a variable (2, a text, is none of ours); a boolean is 0 or 1."""
 
 
 def find(body: Mapping[str, object], field: str) -> object:
