@@ -187,6 +187,26 @@ def test_a_flood_is_asked_to_wait() -> None:
     play(story)
 
 
+def test_a_lifecheck_that_was_replaced_speaks_again_when_the_other_has_gone() -> None:
+    """A script of root's took the name for a moment; ours does not know that, and goes on."""
+
+    async def story(stage: Stage) -> None:
+        ours = stage.join("lifecheck", 1)
+        stage.desk.report(ours, report("dead"))
+        script = stage.join("lifecheck", 2)
+        assert "another lifecheck" in text(stage.desk.report(ours, report("dead")))
+        assert script.channel is not None
+        stage.desk.gone(script.channel)
+        stage.events()
+        assert stage.desk.report(ours, report("dead")).kind == "7"
+        assert stage.events()[0] == LifecheckReported(
+            "alpha", ev.Verdict.DEAD, "own dead", "lifecheck"
+        )
+        assert stage.desk.health().is_running
+
+    play(story)
+
+
 def test_the_newest_built_in_lifecheck_is_the_one() -> None:
     """After a restart of which the old one's end has not been noticed yet."""
 

@@ -116,7 +116,9 @@ class LifecheckDesk:
             return
         self._end(source, "its connection has ended")
         if source is self._builtin:
-            self._builtin = None
+            # One that was replaced, and is still there, speaks again.
+            replaced = [other for other in self._sources.values() if other.id == LIFECHECK]
+            self._builtin = replaced[-1] if replaced else None
             self._forget_questions()
 
     def _is_replaced(self, source: Source) -> bool:
