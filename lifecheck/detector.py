@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 REPEAT_MS: Final = 1000
 """A failure that does not count yet is repeated after so long, or at the usual pace if sooner."""
 DETAIL_MAX: Final = 200
+"""Characters of what a probe, or the process watch, says that it saw."""
 
 
 class Verdict(Enum):

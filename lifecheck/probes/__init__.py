@@ -7,11 +7,9 @@ a thread that is never waited for.  Whatever the other side does is an Outcome, 
 
 import socket
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from lifecheck.plan import ProbePlan
-
-DETAIL_MAX: Final = 200
 
 
 class Outcome(NamedTuple):
@@ -19,7 +17,7 @@ class Outcome(NamedTuple):
 
     ok: bool
     detail: str
-    """What was seen: printable, at most DETAIL_MAX characters."""
+    """What was seen: printable, at most detector.DETAIL_MAX characters."""
 
 
 class Probe(Protocol):

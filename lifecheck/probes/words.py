@@ -4,7 +4,7 @@ import errno
 import os
 from typing import Final
 
-from lifecheck.probes import DETAIL_MAX
+from lifecheck.detector import DETAIL_MAX
 
 DOING_MAX: Final = 160
 PHRASES: Final = {

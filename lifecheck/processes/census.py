@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from lifecheck import clock
+from lifecheck.detector import DETAIL_MAX
 from lifecheck.processes import procfs
 from lifecheck.processes.matching import Matcher, Rule, has_ended
 from lifecheck.processes.newcomers import YOUNG_MAX, Newcomers
@@ -18,7 +19,6 @@ from lifecheck.processes.pidfds import UNHELD, Held, Table, hold
 FEW: Final = 16
 """So many that remain are asked again who they are: a child may have borrowed its title."""
 PIDS_MAX: Final = 64
-DETAIL_MAX: Final = 200
 Places = frozenset[int] | set[int]
 
 

@@ -8,18 +8,26 @@ from typing import Any, Final
 
 import pytest
 
-from lifecheck import detector, settings
+from lifecheck import __main__ as lifecheck
+from lifecheck import detector, node_link, settings
+from lifecheck import plan as lifecheck_plan
 from lifecheck.plan import check_of
 from lifecheck.probes import Means, make
 from lifecheck.processes import accelerators
 from lifecheck.processes.matching import Rule
-from watchdog.cli import check_change
-from watchdog.config import check_rules, check_schema, check_values
+from watchdog.cli import check_change, status_health, wait
+from watchdog.config import check_rules, check_schema, check_values, plan
 from watchdog.config.check_draft import read_check
 from watchdog.config.check_plan import check_row
+from watchdog.core import events
+from watchdog.core.states import State
 from watchdog.guardian import helper_life, node_life, privileged
+from watchdog.guardian import plan as guardian_plan
 from watchdog.shell import __main__ as node_process
+from watchdog.shell import pgpool_view, status_view
+from watchdog.shell import plan as node_plan
 from watchdog.web import __main__ as web
+from watchdog.web import metrics, status
 
 SAMPLES: Final[dict[str, dict[str, Any]]] = {
     "process": {"process": "/usr/bin/x"},
@@ -47,6 +55,15 @@ SAMPLES: Final[dict[str, dict[str, Any]]] = {
         (node_process.EXIT_REFUSED, node_life.EXIT_REFUSED),
         (web.EXIT_REFUSED, helper_life.EXIT_REFUSED),
         (privileged.EXIT_REFUSED, helper_life.EXIT_REFUSED),
+        (lifecheck.EXIT_REFUSED, helper_life.EXIT_REFUSED),
+        (node_link.NAME, events.LIFECHECK),
+        (status_health.LIFECHECK, events.LIFECHECK),
+        (status.SCHEMA, status_view.SCHEMA),
+        ({found.SCHEMA for found in (plan, guardian_plan, node_plan, lifecheck_plan)}, {1}),
+        (set(metrics.STATES), {state.value for state in State}),
+        (set(pgpool_view.NUMBERS), {state.value for state in State}),
+        ({name: numbers[0] for name, numbers in wait.STATES.items()}, pgpool_view.NUMBERS),
+        (set(metrics.VERDICTS), {verdict.value for verdict in detector.Verdict}),
     ],
 )
 def test_what_is_said_twice_is_said_alike(one: object, other: object) -> None:

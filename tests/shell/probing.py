@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
+from lifecheck.detector import DETAIL_MAX
 from lifecheck.plan import ProbePlan
-from lifecheck.probes import DETAIL_MAX, Means, Outcome, Probe, make
+from lifecheck.probes import Means, Outcome, Probe, make
 
 NO_MEANS: Final = Means(None, None)
 PATIENCE_S: Final = 5.0

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from lifecheck.detector import DETAIL_MAX
 from lifecheck.processes import census as module
 from lifecheck.processes import procfs
 from lifecheck.processes.census import Census
@@ -130,5 +131,5 @@ def test_a_detail_is_short_and_printable(own: list[Census]) -> None:
     """It is shown in `status` and sent to peers."""
     one = census(own, Rule(prefixes=("\n" + "x" * 500,), min_count=3))
     detail = one.seen(0).detail
-    assert len(detail) == module.DETAIL_MAX
+    assert len(detail) == DETAIL_MAX
     assert detail.isprintable()

@@ -23,7 +23,7 @@ def set_check(daemon: Daemon, name: str, changes: tuple[str, ...]) -> None:
     settings = settings_of(changes)
     daemon.ask("check_set", {"name": name, "settings": settings}, timeout_s=ANSWER_S)
     shown = " ".join(f"{key}={value}" for key, value in settings.items())
-    click.echo(printable(f"{name}: {shown} until it is reset or the daemon starts again"))
+    click.echo(printable(f"{name}: {shown} until it is reset or lifecheck starts again"))
 
 
 def reset_check(daemon: Daemon, name: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifecheck.probes import DETAIL_MAX
+from lifecheck.detector import DETAIL_MAX
 from lifecheck.probes.styles import Style, judge
 
 WELL = {"exit": {0}, "nagios": {0, 1}, "lsb": {0}, "ocf": {0, 8}}

@@ -5,7 +5,7 @@ import errno
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifecheck.probes import DETAIL_MAX
+from lifecheck.detector import DETAIL_MAX
 from lifecheck.probes.words import clean, decoded, fault, first_line, quoted
 
 
