@@ -133,9 +133,8 @@ def has_tried(yard: Yard, before: int) -> bool:
 
 
 def strays(yard: Yard, name: str) -> list[int]:
-    """Processes in a node's namespace that are neither guardian nor node process."""
-    running = yard.running(name)
-    own = {running.pid, running.node_pid()}
+    """Processes in a node's namespace that are not the daemon's own."""
+    own = yard.running(name).own_pids()
     return [pid for pid in labs.pids(yard.lab.places[name].namespace) if pid not in own]
 
 

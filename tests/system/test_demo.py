@@ -95,7 +95,7 @@ def test_the_demo_survives_its_faults_with_one_holder(folder: Path, tmp_path: Pa
     assert holders(seen).most == 1
     assert "largest number of holders at any instant: 1" in printed
     found = outages(seen)
-    assert len(found) == 4
+    assert len(found) == 5
     for outage in found:
         assert outage.gap_ns is not None
         assert f"outage {outage.gap_ns / 1e6:>8.1f} ms" in printed

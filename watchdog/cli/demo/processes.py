@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 NODE_MODULE: Final = "watchdog.shell"
+MODULES: Final = (NODE_MODULE, "lifecheck", "watchdog.web")
+"""What the guardian's own children run."""
 POLL_S: Final = 0.02
 
 
@@ -45,6 +47,10 @@ class Running:
     def node_pid(self) -> int | None:
         """The node process, or None while there is none."""
         return next((pid for pid in children(self.pid) if is_node(pid)), None)
+
+    def own_pids(self) -> set[int]:
+        """The processes of the daemon itself: not what its hooks and checks have started."""
+        return {self.pid, *(pid for pid in children(self.pid) if runs(pid, *MODULES))}
 
     def family(self) -> list[int]:
         """The guardian and all its descendants, the guardian first."""
@@ -103,8 +109,13 @@ def _parents() -> Iterator[tuple[int, int]]:
 
 def is_node(pid: int) -> bool:
     """Whether a process is the node process of a quorumdog."""
+    return runs(pid, NODE_MODULE)
+
+
+def runs(pid: int, *modules: str) -> bool:
+    """Whether a process runs one of these modules."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-    return NODE_MODULE.encode() in words
+    return any(module.encode() in words for module in modules)
