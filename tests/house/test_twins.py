@@ -6,6 +6,7 @@ lifecheck no pydantic.  The price is a number here and there that is said twice.
 
 from typing import Any, Final
 
+import click
 import pytest
 
 from lifecheck import __main__ as lifecheck
@@ -19,6 +20,7 @@ from watchdog.cli import check_change, status_health, wait
 from watchdog.config import check_rules, check_schema, check_values, plan
 from watchdog.config.check_draft import read_check
 from watchdog.config.check_plan import check_row
+from watchdog.config.values import read_duration
 from watchdog.core import events
 from watchdog.core.states import State
 from watchdog.guardian import helper_life, node_life, privileged
@@ -81,3 +83,13 @@ def test_lifecheck_can_make_every_kind_of_probe_that_may_be_configured(kind: str
         assert Rule.of(probe.options, probe.every_ms).prefixes == ("/usr/bin/x",)
     else:
         make(probe, Means(None, None)).close()
+
+
+@pytest.mark.parametrize("text", ["500ms", "1s", "1.5s", "2m", "1h"])
+def test_a_duration_means_the_same_wherever_it_is_written(text: str) -> None:
+    """In the file, in `check set` and in `wait --timeout`, each of which reads it by itself."""
+    any_probe = check_change._ANY
+    (changed,) = settings.apply([any_probe], {"window": text})
+    assert changed.window_ms == read_duration(text)
+    context = click.Context(wait.command)
+    assert wait.seconds(context, wait.command.params[0], text) * 1000 == read_duration(text)
