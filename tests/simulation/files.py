@@ -14,7 +14,6 @@ from watchdog.instant import SECOND
 
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta")
 CLUSTER_ID = hashlib.sha256(b"quorumdog\0simulated").digest()
-FOREIGN_CLUSTER_ID = hashlib.sha256(b"quorumdog\0other").digest()
 
 
 @dataclass(frozen=True, slots=True)

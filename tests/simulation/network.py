@@ -75,10 +75,6 @@ class Link:
         self.incs: dict[int, bytes] = {}
         """The incarnation that each machine's HELLO named on this link."""
 
-    def peer_of(self, index: int) -> Process:
-        """The process at the other end, as seen from machine `index`."""
-        return self.lanes[index].sink
-
 
 class Network:
     """All paths between machines, and what is wrong with them at present."""

@@ -35,8 +35,6 @@ from watchdog.core.messages import (
 from watchdog.core.transfer import FAILBACK_DELAY_MAX_NS, RELEASE_COPIES
 from watchdog.instant import MS, SECOND
 
-DELAY_MS = TIMING.failback_delay_ns / MS
-
 
 def ask(rig: Rig, target: str | None = "b", rid: int = 1) -> list[fx.Effect]:
     """The operator wants the leadership elsewhere."""
