@@ -44,7 +44,7 @@ class FigureProbe:
         except HangingError as error:
             return Outcome(False, str(error))
         except OSError as error:
-            return Outcome(False, words.fault(error, self.doing))
+            return Outcome(False, words.fault(error, self.doing.removeprefix("looking at ")))
         except ValueError as error:
             return Outcome(False, words.clean(f"{self.doing}: {error}"))
         return self._limit.judge(value, text)

@@ -89,6 +89,6 @@ def test_this_machine_has_a_load_memory_and_a_disk(tmp_path: Path) -> None:
     assert disk.ok
     assert f"{tmp_path} " in disk.detail
     missing = once(probe("disk", path="/nowhere", max_percent=100, clear_percent=90))
-    assert missing == (False, "looking at /nowhere does not exist")
+    assert missing == (False, "/nowhere does not exist")
     no_size = once(probe("disk", path="/proc", max_percent=100, clear_percent=90))
     assert no_size == (False, "looking at /proc: a file system without a size")

@@ -22,7 +22,7 @@ from watchdog.cli.local import (
     find,
     printable,
 )
-from watchdog.cli.table import cut, table
+from watchdog.cli.table import cut, screen, table
 
 WIDTH: Final = 100
 REFRESH_S: Final = 1.0
@@ -61,12 +61,12 @@ def command(
     body = daemon.status()
     try:
         while watch:
-            click.echo(CLEAR + render(body))
+            click.echo(CLEAR + render(body, screen(1, WIDTH)))
             time.sleep(REFRESH_S)
             body = daemon.status()
     except KeyboardInterrupt:
         sys.exit(exit_code(body))
-    click.echo(json.dumps(body, indent=2) if as_json else render(body))
+    click.echo(json.dumps(body, indent=2) if as_json else render(body, screen(1, WIDTH)))
     sys.exit(exit_code(body))
 
 

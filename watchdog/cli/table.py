@@ -1,5 +1,6 @@
 """Tables on a terminal: columns as wide as their widest cell, lines cut to the screen."""
 
+import os
 from collections.abc import Iterator, Sequence
 
 
@@ -17,3 +18,11 @@ def table(
 def cut(line: str, width: int) -> str:
     """`line`, with dots at the end when it is longer than `width`."""
     return line if len(line) <= width else line[: width - 3] + "..."
+
+
+def screen(fd: int, least: int) -> int:
+    """Columns of the terminal behind `fd`; at least `least`, also when it is none."""
+    try:
+        return max(least, os.get_terminal_size(fd).columns)
+    except OSError:
+        return least
