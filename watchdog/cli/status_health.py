@@ -47,8 +47,21 @@ def sentences(body: Mapping[str, Any]) -> Iterator[str]:
                 continue  # its line says so
             who = "itself" if is_own else subject
             yield f"{body['local']} calls {who} dead: {reason or 'no reason'} (from {source})"
+    yield from _deaf(body)
     known = [row["reason"] for row in body["nodes"]]
     yield from _lifecheck(body.get("lifecheck", UNTOLD), known)
+
+
+def _deaf(body: Mapping[str, Any]) -> Iterator[str]:
+    """Nodes that are reached, and not one heartbeat: the fault is most likely here."""
+    edges = body.get("lifecheck", UNTOLD)["heartbeat"]
+    reached = {row["name"] for row in body["nodes"] if row["reachable"]}
+    silent = [edge["node"] for edge in edges if edge.get("node") in reached]
+    if silent and not any(edge.get("verdict") == "alive" for edge in edges):
+        yield (
+            f"no heartbeat arrives here, though {', '.join(silent)} can be reached: is the UDP "
+            "port taken on this machine (event=heartbeat_port_unusable in its log), or filtered?"
+        )
 
 
 def is_degraded(body: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.watchdog.cli.test_status import AROUND
 from tests.unit.watchdog.shell.samples import core_status, plan
 from watchdog.cli.status import WIDTH, exit_code, render
-from watchdog.cli.status_health import ago
+from watchdog.cli.status_health import ago, sentences
 from watchdog.shell.health_view import Health
 from watchdog.shell.status_view import Surroundings, view
 
@@ -166,3 +166,27 @@ def test_a_daemon_of_an_earlier_version_is_understood() -> None:
 def test_lengths_of_time_have_one_unit(seconds: float | None, text: str) -> None:
     """An age is read, not computed with."""
     assert ago(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "reached", "is_said"),
+    [
+        (("unknown", "dead"), True, True),
+        (("unknown", "alive"), True, False),
+        (("unknown", "dead"), False, False),
+        ((), True, False),
+    ],
+)
+def test_a_node_that_hears_no_heartbeat_of_those_it_reaches_says_so(
+    verdicts: tuple[str, ...], reached: bool, is_said: bool
+) -> None:
+    """The others will call it dead; on the node itself all else looks well."""
+    names = ("b", "c")
+    edges = [{"node": n, "verdict": v} for n, v in zip(names, verdicts, strict=False)]
+    body = {
+        "local": "a",
+        "nodes": [{"name": n, "reachable": reached, "reason": ""} for n in names],
+        "lifecheck": {"checks": [], "heartbeat": edges, "clients": [], "running": False},
+    }
+    said = [line for line in sentences(body) if "heartbeat_port_unusable" in line]
+    assert bool(said) == is_said
