@@ -133,6 +133,8 @@ class Report:
     peers: Mapping[str, Judgement]
     valid_ms: int
     """Without another report for so long, all of it is UNKNOWN."""
+    mute: bool = False
+    """It cannot send heartbeats, so that the others will miss them."""
 
 
 @dataclass(frozen=True, slots=True)

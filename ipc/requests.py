@@ -150,6 +150,7 @@ def _report(body: Mapping[str, object]) -> Report:
         ),
         {name: _judgement(name, value) for name, value in peers.items()},
         VALID_DEFAULT_MS if valid_ms is None else _int(body, "valid_ms", 1, VALID_MAX_MS),
+        mute=_flag(body, "mute"),
     )
 
 

@@ -61,6 +61,8 @@ class Heartbeat:
         self._told = dict(self._said)
         self._ticked_us = self._hearing_us = now_us
         self._deadtime_us = plan.deadtime_ms * MS_US
+        self.is_mute = True
+        """Nothing can be sent: the port is not had yet, or is somebody else's."""
         self.refused: Counter[str] = Counter()
         """Datagrams that were not believed, by cause."""
         self.send_errors: Counter[str] = Counter()
@@ -96,6 +98,8 @@ class Heartbeat:
         """Send and hear until cancelled."""
         loop = asyncio.get_running_loop()
         with await self._bound() as port:
+            self.is_mute = False
+            self._changed()
             loop.add_reader(port, self._hear, port)
             try:
                 await self._send_for_ever(port)

@@ -40,6 +40,9 @@ class Watch(Protocol):
 class Pulse(Protocol):
     """Heartbeats out and in; calls out when a verdict on a peer changes."""
 
+    is_mute: bool
+    """Nothing can be sent."""
+
     def peers(self) -> Mapping[str, tuple[str, str]]:
         """Name to verdict and reason."""
 

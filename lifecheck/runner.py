@@ -132,8 +132,10 @@ class Runner:
         return check.detectors[index].pause_ms(check.probes[index].every_ms)
 
     def _say(self, *, is_repeat: bool = False) -> None:
-        peers = {} if self._pulse is None else self._pulse.peers()
-        statement = state(self._checks, peers)
+        pulse = self._pulse
+        peers = {} if pulse is None else pulse.peers()
+        is_mute = pulse is not None and pulse.is_mute
+        statement = state(self._checks, peers, is_mute=is_mute)
         if is_repeat or statement != self._said:
             self._said = statement
             self._link.send(report_body(statement, self._valid_ms))

@@ -28,12 +28,16 @@ class Statement(NamedTuple):
     own: Own
     peers: tuple[tuple[str, str, str], ...]
     """name, verdict, reason"""
+    is_mute: bool = False
+    """No heartbeat can be sent, so that the others will miss them."""
 
 
-def state(checks: Sequence[Check], peers: Mapping[str, tuple[str, str]]) -> Statement:
+def state(
+    checks: Sequence[Check], peers: Mapping[str, tuple[str, str]], *, is_mute: bool = False
+) -> Statement:
     """What the checks and the heartbeats amount to."""
     heard = tuple((name, verdict, reason) for name, (verdict, reason) in peers.items())
-    return Statement(_own(checks), heard)
+    return Statement(_own(checks), heard, is_mute)
 
 
 def _own(checks: Sequence[Check]) -> Own:
@@ -81,5 +85,6 @@ def report_body(statement: Statement, valid_ms: int) -> dict[str, object]:
             name: {"verdict": verdict, "reason": reason}
             for name, verdict, reason in statement.peers
         },
+        "mute": int(statement.is_mute),
         "valid_ms": valid_ms,
     }

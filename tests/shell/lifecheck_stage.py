@@ -93,6 +93,7 @@ class FakePulse:
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self.verdict = ("alive", "")
+        self.is_mute = False
         self.changed = changed
 
     def peers(self) -> Mapping[str, tuple[str, str]]:

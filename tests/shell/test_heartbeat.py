@@ -128,8 +128,10 @@ def test_cut_in_one_direction_silences_exactly_that_edge(tmp_path: Path) -> None
             for _ in range(50):
                 await asyncio.sleep(0.01)
                 assert alpha.verdicts() == {"beta": "alive", "gamma": "alive"}
-                assert beta.verdicts() == {"alpha": "dead", "gamma": "alive"}
+                # A pause of beta itself, on a busy machine, gives alpha its time anew.
+                assert beta.verdicts()["gamma"] == "alive"
                 assert gamma.verdicts() == {"alpha": "alive", "beta": "alive"}
+            await until(lambda: beta.verdicts() == {"alpha": "dead", "gamma": "alive"})
             alpha.heartbeat._targets["beta"] = (ADDRESSES["beta"], port)
             await until(lambda: all_alive(*parts))
 

@@ -88,6 +88,8 @@ class StandingReported:
     source: str
     handicap: int
     veto: str
+    is_mute: bool = False
+    """It cannot send heartbeats: that the others miss them says nothing about this node."""
 
 
 @dataclass(frozen=True, slots=True)

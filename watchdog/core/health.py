@@ -36,10 +36,12 @@ class Health:
         self._opinions = parts.opinions
         self._lost: Instant | None = now if parts.ctx.settings.on_loss_release else None
         """Since when nothing is known of the built-in lifecheck, if that matters."""
+        self._is_mute = False
+        """The built-in lifecheck speaks to this node alone: it cannot send heartbeats."""
         self._vetoed: Instant | None = None
         """Since when the veto counts without a break."""
         self._present: Instant | None = None
-        """Since when the built-in lifecheck speaks without a break."""
+        """Since when the built-in lifecheck speaks without a break, heartbeats included."""
         self._offered_ns = -HANDICAP_GAP_NS
         self._punished: int | None = None
         """The number of the tenure that a dead service has ended."""
@@ -64,6 +66,8 @@ class Health:
 
     def standing_reported(self, event: StandingReported, now: Instant) -> None:
         """A source lowers this node's priority, or would rather see another node lead."""
+        if event.source == LIFECHECK:
+            self._is_mute = event.is_mute
         self._heard(event.source, now)
         self._opinions.standing_reported(event)
         self._judge(now)
@@ -86,7 +90,7 @@ class Health:
     def _heard(self, source: str, now: Instant) -> None:
         if source == LIFECHECK:
             self._lost = None
-            self._present = self._present or now
+            self._present = None if self._is_mute else self._present or now
 
     def _judge(self, now: Instant) -> None:
         parts, opinions = self._parts, self._opinions

@@ -176,7 +176,7 @@ class LifecheckDesk:
         verdict = Verdict(own.verdict)
         events: list[Event] = [
             LifecheckReported(me, verdict, own.reason, source.id, own.epoch),
-            StandingReported(source.id, own.handicap, own.veto),
+            StandingReported(source.id, own.handicap, own.veto, report.mute),
         ]
         events += [
             LifecheckReported(name, Verdict(peer.verdict), peer.reason, source.id)

@@ -68,7 +68,7 @@ REPORT = {
         ),
         (
             {"verb": "report", "own": {"verdict": "alive"}},
-            Report(Own("alive", "", 0, "", 0), {}, 15_000),
+            Report(Own("alive", "", 0, "", 0), {}, 15_000, mute=False),
         ),
         (
             {"verb": "answer", "rid": 3, "ok": 1, "body": {"a": 1}},

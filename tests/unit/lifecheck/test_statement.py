@@ -91,6 +91,7 @@ def test_a_report_is_what_the_socket_takes() -> None:
         "verb": "report",
         "own": {"verdict": "alive", "reason": "", "epoch": 0, "veto": "", "handicap": 0},
         "peers": {"b": {"verdict": "dead", "reason": "not heard for 10 s"}},
+        "mute": 0,
         "valid_ms": 700,
     }
 

@@ -89,3 +89,17 @@ def test_a_node_without_a_lifecheck_is_judged_as_others_like() -> None:
     """There is none to be gone (Verdicts)."""
     rig = standby()
     assert not rig.parts.is_unwatched
+
+
+def test_a_lifecheck_that_cannot_send_heartbeats_leaves_its_node_unwatched() -> None:
+    """Its port is somebody else's, say: the others miss what was never sent (Verdicts)."""
+    rig = standby(settings(expects_lifecheck=True, lifecheck_deadtime_ns=2 * SECOND))
+    rig.step(ev.LifecheckReported("a", ALIVE, ""))
+    rig.step(ev.StandingReported(ev.LIFECHECK, 0, "", is_mute=True))
+    rig.step(ev.LifecheckReported("b", ALIVE, ""))
+    rig.advance(5000)
+    assert rig.parts.is_unwatched
+    assert rig.parts.fitness.is_fit(rig.now)
+    rig.step(ev.StandingReported(ev.LIFECHECK, 0, ""))
+    rig.advance(2010)
+    assert not rig.parts.is_unwatched
