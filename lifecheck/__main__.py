@@ -21,7 +21,7 @@ from lifecheck.parts import Inherited
 from lifecheck.probes import Means
 from lifecheck.processes.accelerators import Accelerators
 from lifecheck.runner import Runner
-from watchdog.guardian_child import die_with_the_guardian, read, refuse
+from watchdog.guardian_child import die_with_the_guardian, keep_secrets, read, refuse
 
 NAME: Final = "lifecheck"
 PLAN_SIZE_MAX: Final = 1 << 20
@@ -41,6 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run lifecheck; its exit code."""
     options = read_options(arguments)
     die_with_the_guardian(NAME)
+    keep_secrets()
     for descriptor in (number for numbers in options.values() for number in numbers):
         # A probe's command must not get the keys to the machine with its environment.
         os.set_inheritable(descriptor, False)

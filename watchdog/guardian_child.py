@@ -10,6 +10,7 @@ import signal
 from typing import Final, NoReturn
 
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_DUMPABLE: Final = 4
 
 
 def die_with_the_guardian(name: str) -> None:
@@ -18,6 +19,15 @@ def die_with_the_guardian(name: str) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != guardian:
         refuse(name, "the guardian died while this process started")
+
+
+def keep_secrets() -> None:
+    """Let no other process of this user read the memory and the descriptors of this one.
+
+    The health port, and the commands of checks, have the same user as the node process: whoever
+    takes one of them over must not find the authkey. There are no core files either.
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def read(descriptor: int, size_max: int) -> bytes:

@@ -28,6 +28,7 @@ print(child.pid, flush=True)
 sys.stdin.read()
 """
 PATIENCE_MS: Final = 10_000
+PR_GET_DUMPABLE: Final = 3
 
 
 def test_a_child_ends_with_its_guardian() -> None:
@@ -42,6 +43,23 @@ def test_a_child_ends_with_its_guardian() -> None:
         end.register(pidfd, select.POLLIN)
         assert end.poll(PATIENCE_MS)
         os.close(pidfd)
+
+
+def test_no_other_process_of_the_user_looks_into_this_one() -> None:
+    """The one with the key and the one that faces the network have the same user."""
+    code = (
+        "import ctypes, os; from watchdog.guardian_child import keep_secrets; keep_secrets(); "
+        "os.close(os.open('/proc/self/fd/0', os.O_RDONLY)); "
+        f"print(ctypes.CDLL(None).prctl({PR_GET_DUMPABLE}, 0, 0, 0, 0))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=20,
+        check=True,
+    )
+    assert done.stdout == b"0\n"
 
 
 def test_what_was_handed_over_is_read_from_its_beginning() -> None:

@@ -13,7 +13,7 @@ import sys
 import traceback
 from typing import Final
 
-from watchdog.guardian_child import die_with_the_guardian, read, refuse
+from watchdog.guardian_child import die_with_the_guardian, keep_secrets, read, refuse
 from watchdog.shell import plan as plans
 from watchdog.shell.daemon import START_FAULTS, Daemon, Means
 from watchdog.shell.log import Log
@@ -37,6 +37,7 @@ def main() -> int:
         parser.add_argument(f"--{name}-fd", type=int, required=True)
     options = parser.parse_args()
     die_with_the_guardian(NAME)
+    keep_secrets()
     plan = plans.parse(read(options.plan_fd, PLAN_SIZE_MAX))
     log = Log(plan.node, as_json=plan.log_json)
     guard = socket.socket(fileno=options.guard_fd)

@@ -12,7 +12,7 @@ import resource
 import traceback
 from typing import Final
 
-from watchdog.guardian_child import die_with_the_guardian, read
+from watchdog.guardian_child import die_with_the_guardian, keep_secrets, read
 from watchdog.web import plan as plans
 from watchdog.web.log import Log
 from watchdog.web.run import START_FAULTS, run
@@ -32,6 +32,7 @@ def main() -> int:
     parser.add_argument("--plan-fd", type=int, required=True)
     options = parser.parse_args()
     die_with_the_guardian(NAME)
+    keep_secrets()
     limit_memory()
     plan = plans.parse(read(options.plan_fd, PLAN_SIZE_MAX))
     return serve(plan, Log(plan.node, as_json=plan.log_json))
