@@ -76,7 +76,7 @@ def test_a_program_that_was_replaced_is_the_one_at_its_path(tmp_path: Path) -> N
 @pytest.mark.root
 def test_a_container_is_known_by_its_namespaces() -> None:
     """There the process connector is silent, and would be believed to work."""
-    code = "from lifecheck import procfs; print(procfs.is_first_namespace())"
+    code = "from lifecheck.processes import procfs; print(procfs.is_first_namespace())"
     words = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", code]
     done = subprocess.run(words, cwd=REPOSITORY, check=True, capture_output=True, text=True)
     assert done.stdout == "False\n"
