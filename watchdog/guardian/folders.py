@@ -72,7 +72,9 @@ def _hand_over_state(path: str, uid: int, gid: int) -> None:
         return
     try:
         status = os.fstat(fd)
-        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid != uid:
+        # A stranger's file is refused later, with what to do about it.
+        was_ours = status.st_uid == os.geteuid() != uid
+        if was_ours and stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
             os.fchown(fd, uid, gid)
     finally:
         os.close(fd)
