@@ -170,6 +170,7 @@ class Hooks:
         self._notifies.clear()
         self._kill_notify()
         if not self._notify_group.path:
+            self._notify_pid = 0  # a state_change hook that still runs is spared no more
             self._kill_descendants()
         self._group.remove()
         self._notify_group.remove()
