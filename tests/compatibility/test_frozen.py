@@ -31,9 +31,7 @@ def test_a_hello_from_before_fields_were_added_decodes_for_ever() -> None:
     """A node that was not upgraded yet says nothing of `unfit` and those after it."""
     (hello,) = [message for message in FULL if isinstance(message, Hello)]
     (payload,) = Splitter("alpha").feed((EARLIER / "Hello.bin").read_bytes())
-    assert decode(payload, "alpha") == replace(
-        hello, unfit="", vetoed=False, unwatched=False
-    )
+    assert decode(payload, "alpha") == replace(hello, unfit="", vetoed=False, unwatched=False)
 
 
 def test_will_of_version_1_opens_for_ever() -> None:
