@@ -13,7 +13,8 @@ from watchdog.core.messages import Beacon, Grant, Release, Tenure, Vote
 from watchdog.instant import Instant, elapsed_lo
 
 Round = tuple[Tenure, int]
-ASKED_MAX = 64
+ASKED_MAX = 1024
+"""A node that was frozen takes in seconds of beacons at once while its disk is slow."""
 
 
 @dataclass(slots=True)
