@@ -30,6 +30,7 @@ from watchdog.shell import pgpool_view, status_view
 from watchdog.shell import plan as node_plan
 from watchdog.web import __main__ as web
 from watchdog.web import metrics, status
+from watchdog.web import plan as web_plan
 
 SAMPLES: Final[dict[str, dict[str, Any]]] = {
     "process": {"process": "/usr/bin/x"},
@@ -61,7 +62,10 @@ SAMPLES: Final[dict[str, dict[str, Any]]] = {
         (node_link.NAME, events.LIFECHECK),
         (status_health.LIFECHECK, events.LIFECHECK),
         (status.SCHEMA, status_view.SCHEMA),
-        ({found.SCHEMA for found in (plan, guardian_plan, node_plan, lifecheck_plan)}, {1}),
+        (
+            {found.SCHEMA for found in (plan, guardian_plan, node_plan, lifecheck_plan, web_plan)},
+            {1},
+        ),
         (set(metrics.STATES), {state.value for state in State}),
         (set(pgpool_view.NUMBERS), {state.value for state in State}),
         ({name: numbers[0] for name, numbers in wait.STATES.items()}, pgpool_view.NUMBERS),

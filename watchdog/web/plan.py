@@ -7,6 +7,9 @@ and ends the process.
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+SCHEMA: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,9 @@ class WebPlan:
 def parse(data: bytes) -> WebPlan:
     """The plan in `data`, the JSON that `quorumdog run` wrote."""
     plan = json.loads(data)
+    if plan["schema"] != SCHEMA:
+        # After an upgrade in place a new web process may be given the plan of an old guardian.
+        raise ValueError(f"plan schema {plan['schema']!r} is not {SCHEMA}: restart the service")
     ipc = plan["node_process"]["ipc"]
     key = ipc["authkey_file"]
     return WebPlan(

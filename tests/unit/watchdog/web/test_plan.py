@@ -36,3 +36,10 @@ def test_a_plan_without_its_part_is_a_bug() -> None:
     """`quorumdog run` writes it whenever it has this process started."""
     with pytest.raises(KeyError):
         parse(b'{"node": "alpha"}')
+
+
+def test_a_plan_of_another_schema_is_refused_with_the_way_out() -> None:
+    """After an upgrade in place the guardian is still the old one, and its plan too."""
+    made = json.loads(plan()) | {"schema": 2}
+    with pytest.raises(ValueError, match=r"plan schema 2 is not 1: restart the service"):
+        parse(json.dumps(made).encode())
