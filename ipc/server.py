@@ -57,7 +57,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Counts:
-    """What the server did, for status: requests served, and clients turned away by cause."""
+    """What the server did, for whoever runs it: requests served, clients turned away by cause."""
 
     served: int = 0
     turned_away: Counter[str] = field(default_factory=Counter)
