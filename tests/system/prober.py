@@ -42,7 +42,7 @@ _STATE: Final = re.compile(r" state=(\S+) was=(\S+) ")
 def timing(cluster: SystemCluster) -> Timing:
     """The numbers that the nodes of a cluster without hooks obey."""
     layout = cluster.cluster.layout
-    return timing_for(layout.timing, hook=False, scheduling=layout.scheduling)
+    return timing_for(layout.timing, hook=False, scheduling=layout.scheduling, gate=True)
 
 
 class Seen:

@@ -63,11 +63,11 @@ def test_timing_that_breaks_an_inequality_is_refused_with_the_numbers(yard: Yard
     assert "300" in text
 
 
-def test_the_extreme_profile_is_refused_with_the_reason(yard: Yard) -> None:
-    """It is in the table of profiles, but needs beacons by UDP, which are not built yet."""
-    text = refused(yard, replace(yard.shape, timing="extreme"))
-    assert "extreme" in text
-    assert "UDP" in text
+def test_the_extreme_profile_is_refused_without_rt(yard: Yard) -> None:
+    """Its beacons leave no time for a late wake-up."""
+    text = refused(yard, replace(yard.shape, timing="extreme", scheduling="nice"))
+    assert "timing `extreme` needs" in text
+    assert 'scheduling = "rt"' in text
 
 
 def test_two_nodes_at_one_address_are_refused(yard: Yard) -> None:

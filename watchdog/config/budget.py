@@ -6,8 +6,8 @@ Rule: figures are computed from the same numbers that the nodes reckon with, for
 
 from watchdog.config.check_rules import AGAIN_MS
 from watchdog.config.check_schema import Check, LogGrowthProbe, Probe, ProcessProbe
-from watchdog.config.numbers import timing_of
-from watchdog.config.schema import Config
+from watchdog.config.numbers import counts_gate, timing_of
+from watchdog.config.schema import Cluster, Config
 from watchdog.config.timing import in_ms, outage_ms
 from watchdog.config.values import format_ms
 
@@ -16,7 +16,7 @@ def budget(config: Config) -> list[str]:
     """Lines for `quorumdog check`."""
     timing = timing_of(config.cluster, config.hooks, config.timing)
     ms = in_ms(timing)
-    best, median, worst = (f"{value / 1000:.2f} s" for value in outage_ms(timing))
+    best, median, worst = (f"{(value + 5) // 10 / 100:.2f} s" for value in outage_ms(timing))
     tolerated = (ms["soft"] - ms["beacon"] - ms["rtt_max"]) / 1000
     kind = "own" if config.timing.model_fields_set else config.cluster.timing
     death = f"the VIP is back after {best} at best, {median} typically, {worst} at worst"
@@ -36,8 +36,33 @@ def budget(config: Config) -> list[str]:
         )
     else:
         lines.append("de-escalation hook: none, so no time is kept for one")
+    lines += [_gate(config.cluster, ms["ticket"]), _watchdog(config.cluster)]
     lines += [_check(name, check) for name, check in config.check.items()]
     return [f"timing {kind}, scheduling {config.cluster.scheduling}", *lines]
+
+
+def _gate(cluster: Cluster, ticket_ms: int) -> str:
+    if not counts_gate(cluster):
+        return "kernel gate: none; a frozen machine's VIP may answer beyond hard"
+    where = "on every node, or it refuses to start" if cluster.gate == "nft" else "where it works"
+    return (
+        f"kernel gate: counted, {where}; a round may open it for {ticket_ms / 1000:.2f} s (ticket)"
+    )
+
+
+def _watchdog(cluster: Cluster) -> str:
+    fence = {
+        "off": "",
+        "watchdog": "; it also resets a node that cannot go off",
+        "sysrq": "; sysrq resets a node that cannot go off",
+    }[cluster.self_fence]
+    if not cluster.watchdog_device:
+        return f"hardware watchdog: none{fence}"
+    seconds = cluster.watchdog_timeout // 1000
+    return (
+        f"hardware watchdog: {cluster.watchdog_device} resets a coordinator that has stood still"
+        f" for {seconds} s{fence}"
+    )
 
 
 def _check(name: str, check: Check) -> str:

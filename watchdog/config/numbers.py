@@ -51,12 +51,24 @@ def overrides_ms(cluster: Cluster, hooks: Hooks, table: TimingTable) -> dict[str
     return given
 
 
+def counts_gate(cluster: Cluster) -> bool:
+    """Whether the numbers leave time for a kernel gate: `auto` may find one on some machine."""
+    return cluster.gate != "none"
+
+
+def watchdog_ms(cluster: Cluster) -> int:
+    """The timeout of the hardware watchdog; 0 without one."""
+    return cluster.watchdog_timeout if cluster.watchdog_device else 0
+
+
 def timing_of(cluster: Cluster, hooks: Hooks, table: TimingTable) -> Timing:
-    """Every number of the election for these tables; no gate exists in this version."""
+    """Every number of the election for these tables, the same whatever a machine can do."""
     return timing_for(
         cluster.timing,
         hook=hooks.de_escalation is not None,
         scheduling=cluster.scheduling,
+        gate=counts_gate(cluster),
+        watchdog_ms=cluster.watchdog_timeout,
         overrides_ms=overrides_ms(cluster, hooks, table),
     )
 

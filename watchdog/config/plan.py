@@ -61,6 +61,8 @@ def resolve(
         "vips": _vips(config),
         "hooks": _hooks(config),
         "timing_ms": timing_ms(config),
+        "gate": cluster.gate,
+        **_last_resorts(config, node),
         "lifecheck": lifecheck_part(config, node),
         "http": http_part(config),
         "node_process": {
@@ -68,6 +70,19 @@ def resolve(
             "accept_membership": accept_membership,
             "record": record,
         },
+    }
+
+
+def _last_resorts(config: Config, node: str) -> dict[str, Any]:
+    """What resets this machine; a witness, which is never on, needs none."""
+    cluster = config.cluster
+    is_witness = config.nodes[node].role == "witness"
+    return {
+        "watchdog": {
+            "device": "" if is_witness else cluster.watchdog_device,
+            "timeout_ms": cluster.watchdog_timeout,
+        },
+        "self_fence": "off" if is_witness else cluster.self_fence,
     }
 
 

@@ -1,8 +1,7 @@
 """The options of the configuration file: names, kinds, ranges and defaults, and nothing else.
 
 Rule: a model holds one table; what concerns two options is in `rules`.  `None` as default means
-that the value follows from others (docs/configuration.md says how).  Options of later versions
-are known here, so that they are answered with "not available yet" instead of "unknown".
+that the value follows from others (docs/configuration.md says how).
 """
 
 from typing import Annotated, Final, Literal
@@ -28,11 +27,14 @@ from watchdog.config.values import (
     Text,
     Uids,
     VipAddress,
+    format_ms,
     need_text,
+    read_duration,
+    read_path,
     refuse,
 )
 
-LATER: Final = "this version does not have it yet"
+WATCHDOG_MAX_MS: Final = 300_000
 
 
 def _known_profile(value: str) -> str:
@@ -41,28 +43,28 @@ def _known_profile(value: str) -> str:
     return value
 
 
-def _only(allowed: str) -> BeforeValidator:
-    """Accept `allowed` alone; everything else belongs to a later version."""
-
-    def read(value: object) -> str:
-        text = need_text(value)
-        if text != allowed:
-            refuse(f"is not available yet: {text!r}", LATER, f'remove it, or write "{allowed}"')
-        return text
-
-    return BeforeValidator(read)
-
-
-def _gate(value: str) -> str:
-    if value == "nft":
-        refuse("is not available yet: 'nft'", LATER, 'write "auto", which runs without for now')
+def _whole_seconds(value: int) -> int:
+    if value % 1000 or not 1000 <= value <= WATCHDOG_MAX_MS:
+        refuse(
+            f"must be whole seconds from 1s to {format_ms(WATCHDOG_MAX_MS)}: {format_ms(value)}",
+            "the kernel sets a hardware watchdog in seconds",
+            'write "2s", or the least that the device can do (`wdctl` shows it)',
+        )
     return value
+
+
+def _device(value: object) -> str:
+    """A path, or nothing for no device."""
+    return "" if value == "" else read_path(value)
 
 
 Profile = Annotated[
     str, Kind(" | ".join(PROFILES)), BeforeValidator(need_text), AfterValidator(_known_profile)
 ]
-Gate = Annotated[Literal["auto", "nft", "none"], AfterValidator(_gate)]
+Device = Annotated[str, Kind("device"), BeforeValidator(_device)]
+Seconds = Annotated[
+    int, Kind("duration"), BeforeValidator(read_duration), AfterValidator(_whole_seconds)
+]
 Priority = Annotated[int, Kind("integer 0-1000"), Field(ge=0, le=1000)]
 Weight = Annotated[int, Kind("integer 1-100"), Field(ge=1, le=100)]
 
@@ -91,11 +93,11 @@ class Cluster(BaseModel):
     failback: Literal["off", "auto"] = "off"
     failback_delay: Duration = 60_000
     scheduling: Literal["rt", "nice", "normal"] = "rt"
-    gate: Gate = "auto"
+    gate: Literal["auto", "nft", "none"] = "auto"
     on_conflict: Literal["wait", "takeover"] = "wait"
-    watchdog_device: Annotated[str, Kind("string"), _only("")] = ""
-    watchdog_timeout: Duration = 2_000
-    self_fence: Annotated[str, Kind("string"), _only("off")] = "off"
+    watchdog_device: Device = ""
+    watchdog_timeout: Seconds = 2_000
+    self_fence: Literal["off", "watchdog", "sysrq"] = "off"
     pki: Pki | None = None
     log_format: Literal["text", "json"] = "text"
 

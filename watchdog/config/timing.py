@@ -22,9 +22,8 @@ SLACK_RAISED_MS: Final = {"rt": 0, "nice": 80, "normal": 300}
 """What a profile's `slack` is raised to, by scheduling class."""
 FSYNC_MS: Final = 12
 """The slowest disk write that the table reckons with."""
-UDP_BEACON_BELOW_MS: Final = 50
-"""Shorter beacons than this lose leases over TCP alone: its stalls outlast `soft`."""
 WATCHDOG_MARGIN_MS: Final = 200
+"""Time for the machine to reset, after the hardware watchdog has run out."""
 VALUE_MAX_MS: Final = 600_000
 
 
@@ -95,9 +94,13 @@ def timing_for(
     hook: bool,
     scheduling: str = "rt",
     gate: bool = False,
+    watchdog_ms: int | None = None,
     overrides_ms: Mapping[str, int] | None = None,
 ) -> Timing:
-    """The numbers of `profile` (ms in, ns out); ValueError for a name that does not exist."""
+    """The numbers of `profile` (ms in, ns out); ValueError for a name that does not exist.
+
+    `watchdog_ms`: the hardware watchdog's timeout, if it is not the one the profile is made for.
+    """
     given = dict(overrides_ms or {})
     _refuse_unknown(profile, scheduling, given)
     row = PROFILES[profile]
@@ -105,6 +108,8 @@ def timing_for(
     ms["deesc"] = row.deesc if hook else 0
     ms["slack"] = max(row.slack, SLACK_RAISED_MS[scheduling])
     ms.update(given)
+    if row.watchdog and watchdog_ms is not None:
+        row = replace(row, watchdog=watchdog_ms)
     _derive(ms, row, scheduling, gate=gate)
     ms.update(given)
     return Timing(**{f"{name}_ns": value * MS for name, value in ms.items()})
@@ -121,15 +126,16 @@ def _refuse_unknown(profile: str, scheduling: str, given: Mapping[str, int]) -> 
 
 def _derive(ms: dict[str, int], row: Profile, scheduling: str, *, gate: bool) -> None:
     """Fill what follows from the others, each from the values that stand before it."""
-    ticket = max(row.ticket, ms["deesc"] + ms["drop"])
+    reset = ms["beacon"] + row.watchdog + WATCHDOG_MARGIN_MS if row.watchdog else 0
+    ticket = row.ticket
+    if reset:
+        ticket = min(ticket, max(_DEFAULT.ticket, reset - ms["soft"] - ms["slack"]))
+    ticket = max(ticket, ms["deesc"] + ms["drop"])
     if gate and scheduling != "rt":
         ticket = max(ticket, _up(_ticket_least(ms["rtt_max"], scheduling), 10))
     ms.setdefault("ticket", ticket)
     held = max(ms["deesc"] + ms["drop"], ms["ticket"])
-    hard = ms["soft"] + held + ms["slack"]
-    if row.watchdog:
-        hard = max(hard, ms["beacon"] + row.watchdog + WATCHDOG_MARGIN_MS)
-    ms.setdefault("hard", hard)
+    ms.setdefault("hard", max(ms["soft"] + held + ms["slack"], reset))
     ms.setdefault("promise", _round_promise(promise_least(ms["hard"])))
     ms.setdefault("reserve", min(row.reserve, ms["promise"] // 2))
 
@@ -160,15 +166,17 @@ def violations(
     *,
     scheduling: str,
     gate: bool,
-    udp_beacons: bool = False,
     watchdog_ms: int = 0,
 ) -> list[str]:
-    """Every inequality that does not hold, each with its numbers; empty when all do."""
+    """Every inequality that does not hold, each with its numbers; empty when all do.
+
+    `watchdog_ms`: the timeout of the hardware watchdog; 0 without one.
+    """
     ms = in_ms(timing)
     found = _ranges(ms)
     if found:
         return found
-    found += _soft(ms, scheduling, udp_beacons=udp_beacons)
+    found += _soft(ms, scheduling)
     found += _hard(ms, scheduling)
     found += _watchdog(ms, watchdog_ms) if watchdog_ms else []
     found += _gate(ms, scheduling) if gate else []
@@ -199,26 +207,17 @@ def _ranges(ms: Mapping[str, int]) -> list[str]:
     return found
 
 
-def _soft(ms: Mapping[str, int], scheduling: str, *, udp_beacons: bool) -> list[str]:
+def _soft(ms: Mapping[str, int], scheduling: str) -> list[str]:
+    """Lost beacons cost nothing: neither three (two) whole ones, nor eight repeated rounds."""
     late = LATE_MS[scheduling]
     times = 4 if scheduling == "rt" else 3
-    found = _at_most(
+    return _at_most(
         f"I1: {times}*beacon + rtt_max + late(scheduling {scheduling})",
         [times * ms["beacon"], ms["rtt_max"], late], "soft", ms["soft"],
+    ) + _at_most(
+        "I1: beacon + 8*repeat + rtt_max",
+        [ms["beacon"], 8 * ms["repeat"], ms["rtt_max"]], "soft", ms["soft"],
     )  # fmt: skip
-    if udp_beacons:
-        found += _at_most(
-            "I1: beacon + 8*repeat + rtt_max",
-            [ms["beacon"], 8 * ms["repeat"], ms["rtt_max"]], "soft", ms["soft"],
-        )  # fmt: skip
-    elif ms["beacon"] < UDP_BEACON_BELOW_MS:
-        found.append(
-            f"beacon = {ms['beacon']} ms (timing `extreme`) needs beacons that also travel by UDP,"
-            f" which this version does not send: over TCP alone one lost packet stalls longer than"
-            f" soft = {ms['soft']} ms and moves the VIP for nothing; use `fast`, or beacon >="
-            f" {UDP_BEACON_BELOW_MS} ms"
-        )
-    return found
 
 
 def _hard(ms: Mapping[str, int], scheduling: str) -> list[str]:

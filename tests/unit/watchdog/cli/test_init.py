@@ -100,7 +100,7 @@ def test_init_of_two_nodes_warns_and_names_a_tie_breaker(tmp_path: Path) -> None
         (["--vip", "10.0.0.9@eth0"], "has no prefix length"),
         (["--vip", "10.0.0.11/24@eth0"], "is already the address of [nodes.a]"),
         (["--name", 'a"b'], "is no valid TOML"),
-        (["--timing", "extreme"], "beacons that also travel by UDP"),
+        (["--timing", "quick"], "is not one of 'default', 'fast', 'extreme'"),
     ],
     ids=str,
 )

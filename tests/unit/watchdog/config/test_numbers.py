@@ -6,13 +6,15 @@ from pathlib import Path
 from tests.unit.watchdog.config.samples import GOOD, loaded
 from watchdog.config.numbers import (
     cluster_id,
+    counts_gate,
     final_weights,
     members_digest,
     overrides_ms,
     socket_path,
     timing_of,
+    watchdog_ms,
 )
-from watchdog.config.timing import timing_for
+from watchdog.config.timing import in_ms, timing_for
 
 
 def test_cluster_id_depends_on_the_name_alone() -> None:
@@ -71,6 +73,26 @@ def test_timing_of_a_plain_file_is_its_profile(tmp_path: Path) -> None:
     config = loaded(tmp_path).config
     timing = timing_of(config.cluster, config.hooks, config.timing)
     assert timing == timing_for("default", hook=False)
+
+
+def test_gate_counts_unless_the_file_says_none(tmp_path: Path) -> None:
+    """Not what a machine can do: a node without nft must reckon as the others do."""
+    slow = GOOD.replace("[nodes]", 'scheduling = "normal"\n[nodes]')
+    for gate, hard in (("auto", 1690), ("nft", 1690), ("none", 1400)):
+        config = loaded(tmp_path, slow.replace("[nodes]", f'gate = "{gate}"\n[nodes]')).config
+        assert in_ms(timing_of(config.cluster, config.hooks, config.timing))["hard"] == hard
+        assert counts_gate(config.cluster) == (gate != "none")
+
+
+def test_watchdog_counts_when_there_is_a_device(tmp_path: Path) -> None:
+    """The timeout has a default, so it alone says nothing."""
+    timed = GOOD.replace("[nodes]", 'timing = "watchdog"\nwatchdog_timeout = "5s"\n[nodes]')
+    config = loaded(tmp_path, timed).config
+    assert watchdog_ms(config.cluster) == 0
+    device = timed.replace("[nodes]", 'watchdog_device = "/dev/watchdog1"\n[nodes]')
+    config = loaded(tmp_path, device).config
+    assert watchdog_ms(config.cluster) == 5000
+    assert in_ms(timing_of(config.cluster, config.hooks, config.timing))["hard"] == 5400
 
 
 def test_socket_has_the_name_that_clients_expect(tmp_path: Path) -> None:

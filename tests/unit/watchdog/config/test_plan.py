@@ -55,6 +55,23 @@ def test_plan_has_the_guardians_part(tmp_path: Path) -> None:
     assert plan["timing_ms"]["hard"] == 1600
 
 
+def test_plan_has_the_last_resorts(tmp_path: Path) -> None:
+    """As the file has them; a witness is never on, so nothing resets its machine."""
+    assert "ticket" in resolve(loaded(tmp_path), "alpha")["timing_ms"]
+    plain = resolve(loaded(tmp_path), "alpha")
+    assert (plain["gate"], plain["self_fence"]) == ("auto", "off")
+    assert plain["watchdog"] == {"device": "", "timeout_ms": 2000}
+    lines = 'timing = "watchdog"\ngate = "nft"\nself_fence = "watchdog"\n'
+    lines += 'watchdog_device = "/dev/watchdog1"\nwatchdog_timeout = "5s"\n[nodes]'
+    file = loaded(tmp_path, GOOD.replace("[nodes]", lines))
+    plan, witness = resolve(file, "alpha"), resolve(file, "gamma")
+    assert (plan["gate"], plan["self_fence"]) == ("nft", "watchdog")
+    assert plan["watchdog"] == {"device": "/dev/watchdog1", "timeout_ms": 5000}
+    assert plan["timing_ms"] == witness["timing_ms"]
+    assert plan["timing_ms"]["hard"] == 5400
+    assert (witness["watchdog"]["device"], witness["self_fence"]) == ("", "off")
+
+
 def test_plan_without_a_hook_keeps_no_time_for_one(tmp_path: Path) -> None:
     """`deesc` is 0 when there is nothing to wait for."""
     plan = resolve(loaded(tmp_path), "alpha")

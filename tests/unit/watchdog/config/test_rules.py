@@ -7,6 +7,10 @@ import pytest
 from tests.unit.watchdog.config.samples import GOOD, faults, loaded
 
 HOOK = '[hooks]\nde_escalation = "/x"\nde_escalation_timeout = "{}"\n[vip.db]'
+EXTREME = 'timing = "extreme"\nscheduling = "nice"\n[nodes]'
+DEVICE = 'watchdog_device = "/dev/watchdog"\n'
+WATCHED = f'timing = "watchdog"\n{DEVICE}[timing]\nhard = "2399ms"\nticket = "1s"\n[nodes]'
+NORMAL = 'scheduling = "normal"\n[timing]\nticket = "485ms"\n[nodes]'
 FAST = 'timing = "fast"\nscheduling = "normal"\n[nodes]'
 BETWEEN = [
     ("10.0.0.12", "10.0.0.11", "10.0.0.11 is already the address of [nodes.alpha]", 5),
@@ -15,8 +19,14 @@ BETWEEN = [
     ("[nodes]", 'tie_breaker = "alhpa"\n[nodes]', "did you mean `alpha`?", 3),
     ("[nodes]", 'run_dir = "/var/lib/quorumdog/"\n[nodes]', "are both /var/lib/quorumdog/", 3),
     ("[nodes]", f'run_dir = "/{"x" * 100}"\n[nodes]', "is too long: the socket would be", 3),
-    ("[nodes]", 'timing = "extreme"\n[nodes]', "beacons that also travel by UDP", 3),
-    ("[nodes]", 'timing = "extreme"\n[nodes]', 'write timing = "fast"', 3),
+    ("[nodes]", EXTREME, "I1: 3*beacon + rtt_max + late(scheduling nice)", 3),
+    ("[nodes]", EXTREME, '`extreme` needs scheduling = "rt"; or write timing = "fast"', 3),
+    ("[nodes]", DEVICE + "[nodes]", "timing `default` leaves no time for a hardware", 3),
+    ("[nodes]", f'timing = "wan"\n{DEVICE}[nodes]', "timing `wan` leaves no time", 4),
+    ("[nodes]", 'self_fence = "watchdog"\n[nodes]', "needs a hardware watchdog", 3),
+    ("[nodes]", WATCHED, "I5: beacon + watchdog timeout + margin = 200 + 2000 + 200 = 2400 ms", 6),
+    ("[nodes]", NORMAL, "I6: rtt_max + 2*late(scheduling normal) = 4 + 482 = 486 ms", 5),
+    ("[vip.db]", '[timing]\nrepeat = "90ms"\n[vip.db]', "I1: beacon + 8*repeat + rtt_max", 8),
     ("[nodes]", FAST, "= 545 ms, must be <= soft = 420 ms", 3),
     ("[nodes]", FAST, 'scheduling = "rt" or "nice"', 3),
     ("[vip.db]", '[timing]\nsoft = "500ms"\n[vip.db]', "I1: 4*beacon + rtt_max + late", 8),
@@ -83,7 +93,8 @@ DISAPPOINTING = [
     (nodes(1, WITNESSES), ["only one node is no witness"]),
     (nodes(3).partition("[vip")[0], ["neither a [vip.NAME] nor an escalation hook"]),
     (nodes(3) + '[hooks]\nde_escalation_timeout = "1s"\n', ["has no effect without"]),
-    (nodes(3, cluster='timing = "watchdog"'), ["which this version cannot use"]),
+    (nodes(3, cluster='timing = "watchdog"'), ["and there is none", "2.6 s instead of 1.4 s"]),
+    (nodes(3, cluster='watchdog_timeout = "5s"'), ["has no effect without `watchdog_device`"]),
 ]
 
 
@@ -99,8 +110,15 @@ def test_cluster_that_will_disappoint_is_warned_about(
 
 @pytest.mark.parametrize(
     "text",
-    [nodes(3), nodes(5), nodes(4, cluster='tie_breaker = "n0"')],
-    ids=["three", "five", "four with tie-breaker"],
+    [
+        nodes(3),
+        nodes(5),
+        nodes(4, cluster='tie_breaker = "n0"'),
+        nodes(3, cluster=f'timing = "watchdog"\nself_fence = "watchdog"\n{DEVICE}'),
+        nodes(3, cluster='self_fence = "sysrq"\ngate = "nft"'),
+        nodes(3, cluster='timing = "extreme"'),
+    ],
+    ids=["three", "five", "four with tie-breaker", "with a device", "with sysrq", "extreme"],
 )
 def test_good_cluster_gives_no_warning(text: str, tmp_path: Path) -> None:
     """No false alarm."""

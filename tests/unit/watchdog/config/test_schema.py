@@ -71,6 +71,7 @@ WRONG_BY_KIND = {
     "array": ["5", '"root"', '["root"]', "[-1]", "[true]", "[4294967295]", "{ a = 1 }"],
     "command": ["5", '""', '"relative"', "[]", '["relative"]', '["/x", 5]', '"/x with blanks"'],
     "path": ["5", '""', '"relative/path"', "[]", "true", '"/with\\u0000zero"'],
+    "device": ["5", '"watchdog0"', "[]", "true", '"/with\\u0000zero"'],
     "address": ["5", '""', '"db.example.org"', '"10.0.0.256"', '"fe80::1%eth0"', '"224.0.0.1"'],
     "address/prefix": [
         "5", '""', '"10.0.0.9"', '"10.0.0.9/33"', '"10.0.0.0/24"', '"10.0.0.255/24"',
@@ -165,10 +166,12 @@ SENTENCES = [
     ('scheduling = "fifo"', '`cluster.scheduling` must be one of "rt", "nice", "normal"'),
     ("failback_delay = 60", 'write "60ms" or "60s"'),
     ('timing = "quick"', "choose one of default, fast, extreme, wan, watchdog"),
-    ('gate = "nft"', "`cluster.gate` is not available yet"),
-    ('watchdog_device = "/dev/watchdog"', "`cluster.watchdog_device` is not available yet"),
-    ('self_fence = "sysrq"', "`cluster.self_fence` is not available yet"),
-    ('self_fence = "watchdog"', "`cluster.self_fence` is not available yet"),
+    ('gate = "pf"', '`cluster.gate` must be one of "auto", "nft", "none"'),
+    ('watchdog_device = "watchdog0"', "`cluster.watchdog_device` is no absolute path"),
+    ('watchdog_timeout = "1500ms"', "must be whole seconds from 1s to 5m: 1500ms"),
+    ('watchdog_timeout = "0s"', "must be whole seconds from 1s to 5m: 0ms"),
+    ('watchdog_timeout = "301s"', "the least that the device can do (`wdctl` shows it)"),
+    ('self_fence = "stonith"', 'must be one of "off", "watchdog", "sysrq"'),
     ('pki = "x"', "`cluster.pki` needs a table, found the string 'x'"),
     ('pki = { ca = "/a", cert = "b", key = "/c" }', "`cluster.pki.cert` is no absolute path"),
     ('pki = { ca = "/a", cert = "/b", kay = "/c" }', "did you mean `key`?"),
@@ -209,8 +212,8 @@ def test_wrong_table_is_refused(table: str, sentence: str, tmp_path: Path) -> No
     assert any(sentence in fault for fault in found), found
 
 
-def test_tables_of_later_versions_that_change_nothing_are_accepted(tmp_path: Path) -> None:
-    """A file written for the next version should not fail for saying `off`."""
+def test_last_resorts_may_be_said_to_be_off(tmp_path: Path) -> None:
+    """What is left out may also be written."""
     text = GOOD.replace(
         "[nodes]", 'gate = "none"\nself_fence = "off"\nwatchdog_device = ""\n[nodes]'
     )

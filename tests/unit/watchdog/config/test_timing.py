@@ -58,8 +58,8 @@ def test_profile_of_the_table_breaks_no_inequality(row: tuple[str, bool, str]) -
     """The table is only usable when the check at start accepts it."""
     profile, hook, scheduling = row
     numbers = timing.timing_for(profile, hook=hook, scheduling=scheduling)
-    udp = profile == "extreme"
-    assert timing.violations(numbers, scheduling=scheduling, gate=False, udp_beacons=udp) == []
+    for gate in (False, True) if scheduling == "rt" else (False,):
+        assert timing.violations(numbers, scheduling=scheduling, gate=gate) == []
 
 
 @pytest.mark.parametrize("row", OUTAGES, ids=str)
@@ -72,7 +72,15 @@ def test_outage_is_the_tables_within_its_rounding(row: tuple[str, bool, str]) ->
 
 @pytest.mark.parametrize(
     ("profile", "scheduling", "ticket"),
-    [("default", "nice", 200), ("default", "normal", 490), ("fast", "nice", 140)],
+    [
+        ("default", "rt", 200),
+        ("default", "nice", 200),
+        ("default", "normal", 490),
+        ("fast", "rt", 80),
+        ("fast", "nice", 140),
+        ("extreme", "rt", 30),
+        ("wan", "normal", 1500),
+    ],
 )
 def test_gate_raises_the_ticket_without_rt(profile: str, scheduling: str, ticket: int) -> None:
     """I6: a ticket must outlive a round trip and two late wake-ups; `hard` follows by I2."""
@@ -117,7 +125,7 @@ BROKEN = [
     ({"window": 199}, "rt", "I9: 2*slot = 200 ms, must be <= window = 199 ms"),
     ({"min_left": 203}, "rt", "I10: beacon + rtt_max = 200 + 4 = 204 ms"),
     ({"min_left": 697}, "rt", "I10: min_left + rtt_max + beacon = 697 + 4 + 200 = 901 ms"),
-    ({"beacon": 25, "repeat": 8}, "rt", "beacons that also travel by UDP"),
+    ({"repeat": 90}, "rt", "I1: beacon + 8*repeat + rtt_max = 200 + 720 + 4 = 924 ms"),
     ({"repeat": 201}, "rt", "repeat = 201 ms, must be <= beacon = 200 ms"),
     ({"retry_min": 151}, "rt", "retry = 151-150 ms"),
     ({"slot": 0}, "rt", "slot = 0 ms, must be between 1 and 600000 ms"),
@@ -150,26 +158,52 @@ def test_gate_ticket_is_checked_only_with_a_gate() -> None:
     assert "I6: rtt_max + 2*late(scheduling nice) = 4 + 128 = 132 ms" in line
 
 
-def test_repeated_rounds_must_fit_once_udp_carries_them() -> None:
-    """I1's second half concerns UDP alone."""
-    found = timing.timing_for("default", hook=False, overrides_ms={"repeat": 90})
-    (line,) = timing.violations(found, scheduling="rt", gate=False, udp_beacons=True)
-    assert "I1: beacon + 8*repeat + rtt_max = 200 + 720 + 4 = 924 ms" in line
+WATCHDOGS = [
+    # timeout, hook's bound -> ticket, hard, promise
+    (1000, 0, 400, 1400, 1450),
+    (1000, 500, 600, 1600, 1660),
+    (2000, 0, 1400, 2400, 2470),
+    (2000, 1500, 1600, 2600, 2680),
+    (10_000, 0, 1400, 10_400, 10_650),
+]
 
 
-def test_extreme_is_refused_until_beacons_travel_by_udp() -> None:
-    """Over TCP alone it loses leases at the first lost packet (7-44 % of minutes at 20 % loss)."""
-    numbers = timing.timing_for("extreme", hook=False)
-    (line,) = timing.violations(numbers, scheduling="rt", gate=False)
-    assert "`extreme`" in line
-    assert timing.violations(numbers, scheduling="rt", gate=False, udp_beacons=True) == []
+@pytest.mark.parametrize(("timeout", "deesc", "ticket", "hard", "promise"), WATCHDOGS)
+def test_profile_watchdog_follows_the_timeout_of_the_device(
+    timeout: int, deesc: int, ticket: int, hard: int, promise: int
+) -> None:
+    """I5: a device that is slower moves `hard`; a quicker one gives the time back."""
+    found = timing.timing_for(
+        "watchdog", hook=deesc > 0, watchdog_ms=timeout, overrides_ms={"deesc": deesc}
+    )
+    ms = timing.in_ms(found)
+    assert (ms["ticket"], ms["hard"], ms["promise"]) == (ticket, hard, promise)
+    assert timing.violations(found, scheduling="rt", gate=True, watchdog_ms=timeout) == []
 
 
-@pytest.mark.parametrize(("profile", "scheduling"), [("fast", "normal"), ("extreme", "nice")])
+@pytest.mark.parametrize("profile", [name for name in timing.PROFILES if name != "watchdog"])
+def test_timeout_of_a_device_moves_no_other_profile(profile: str) -> None:
+    """The option has a default, and only one profile is made for devices."""
+    plain = timing.timing_for(profile, hook=False)
+    assert timing.timing_for(profile, hook=False, watchdog_ms=60_000) == plain
+
+
+@pytest.mark.parametrize("scheduling", ["nice", "normal"])
+@pytest.mark.parametrize("profile", ["default", "wan", "watchdog"])
+def test_slow_scheduling_with_a_gate_breaks_no_inequality(profile: str, scheduling: str) -> None:
+    """The class that everybody may have must not be refused for the gate."""
+    for hook in (False, True):
+        found = timing.timing_for(profile, hook=hook, scheduling=scheduling, gate=True)
+        assert timing.violations(found, scheduling=scheduling, gate=True) == []
+
+
+@pytest.mark.parametrize(
+    ("profile", "scheduling"), [("fast", "normal"), ("extreme", "nice"), ("extreme", "normal")]
+)
 def test_profile_too_quick_for_its_scheduling_is_refused(profile: str, scheduling: str) -> None:
     """Fast needs rt or nice, extreme needs rt: three lost beacons and one late wake-up must fit."""
     numbers = timing.timing_for(profile, hook=False, scheduling=scheduling)
-    found = timing.violations(numbers, scheduling=scheduling, gate=False, udp_beacons=True)
+    found = timing.violations(numbers, scheduling=scheduling, gate=False)
     assert found[0].startswith("I1: ")
 
 
