@@ -1,8 +1,9 @@
 """One guardian and one node process for each data directory.
 
 Rule: flock belongs to the open file, so `guardian.lock` is held exactly as long as the guardian
-lives, and `node.lock`, which the node process inherits, as long as either of them does.  Held
-`node.lock` under a free `guardian.lock` means orphans: the recorded processes are ended first.
+lives, and `node.lock`, which node process and sentinel inherit, as long as any of them does.  Held
+`node.lock` under a free `guardian.lock` means orphans: the recorded processes are ended first, and
+the sentinel, which is doing its work then and ends by itself, only when it has not ended in time.
 """
 
 import fcntl
@@ -14,8 +15,11 @@ from watchdog.guardian import clock, processes
 GUARDIAN_LOCK: Final = "guardian.lock"
 NODE_LOCK: Final = "node.lock"
 RECORD: Final = "processes"
+SENTINEL_RECORD: Final = "sentinel"
 WAIT_S: Final = 0.01
 WAITS_MAX: Final = 500
+SENTINEL_WAITS: Final = 100
+"""How long a sentinel may take to take everything off: we have done so already."""
 RECORD_SIZE_MAX: Final = 4096
 
 
@@ -49,10 +53,12 @@ def take_node_lock(data_dir: str, run_dir: str) -> tuple[int, list[int]]:
     killed: list[int] = []
     if _try(fd):
         return fd, killed
-    killed = [pid for pid, start in read_record(run_dir) if processes.kill(pid, start)]
-    for _ in range(WAITS_MAX):
+    killed = _kill_recorded(run_dir, RECORD)
+    for waits in range(WAITS_MAX):
         if _try(fd):
             return fd, killed
+        if waits == SENTINEL_WAITS:
+            killed += _kill_recorded(run_dir, SENTINEL_RECORD)
         clock.pause(WAIT_S)
     os.close(fd)
     raise LockedError(
@@ -61,11 +67,15 @@ def take_node_lock(data_dir: str, run_dir: str) -> tuple[int, list[int]]:
     )
 
 
-def write_record(run_dir: str, pids: list[int]) -> None:
+def _kill_recorded(run_dir: str, name: str) -> list[int]:
+    return [pid for pid, start in read_record(run_dir, name) if processes.kill(pid, start)]
+
+
+def write_record(run_dir: str, pids: list[int], name: str = RECORD) -> None:
     """Write down our processes, for a successor that finds them orphaned. Raises OSError."""
     found = [(pid, processes.stat_of(pid)) for pid in pids]
     lines = [f"{pid} {stat.start}\n" for pid, stat in found if stat]
-    path = os.path.join(run_dir, RECORD)
+    path = os.path.join(run_dir, name)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(path + ".new", flags, 0o600)
     try:
@@ -75,11 +85,11 @@ def write_record(run_dir: str, pids: list[int]) -> None:
     os.rename(path + ".new", path)
 
 
-def read_record(run_dir: str) -> list[tuple[int, int]]:
+def read_record(run_dir: str, name: str = RECORD) -> list[tuple[int, int]]:
     """(pid, start time) of a predecessor's processes; nothing that somebody else wrote."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        fd = os.open(os.path.join(run_dir, RECORD), flags)
+        fd = os.open(os.path.join(run_dir, name), flags)
     except OSError:
         return []
     try:
