@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 import click
 
 from watchdog.cli.configured import flags_of, warn
-from watchdog.cli.privileges import scheduling_refusal, vip_problem
+from watchdog.cli.privileges import reset_problems, scheduling_refusal, vip_problem
 from watchdog.cli.stored import stored_members
 from watchdog.config.addresses import find_node, is_local, machine_addresses
 from watchdog.config.budget import budget
@@ -72,15 +72,19 @@ def _machine_warnings(loaded: Loaded, name: str | None, place: Problem | None) -
         if problem is not None:
             yield loaded.fault(problem)
     if name is not None:
-        yield from map(loaded.fault, interface_problems(loaded.config, name))
+        if _is_here_and_may_lead(loaded.config, name):
+            yield from map(loaded.fault, interface_problems(loaded.config, name))
+            yield from map(loaded.fault, reset_problems(loaded.config))
         yield from _membership(loaded, name)
 
 
-def interface_problems(config: Config, name: str) -> Iterator[Problem]:
-    """VIPs whose interface this machine lacks; none when it is not `name`'s, or never leads."""
+def _is_here_and_may_lead(config: Config, name: str) -> bool:
     node = config.nodes[name]
-    if node.role == "witness" or not is_local(node.address, machine_addresses()):
-        return
+    return node.role != "witness" and is_local(node.address, machine_addresses())
+
+
+def interface_problems(config: Config, name: str) -> Iterator[Problem]:
+    """VIPs whose interface this machine, which is `name`'s, lacks."""
     there = {interface for _, interface in socket.if_nameindex()}
     for vip, options in config.vip.items():
         if options.interface not in there:

@@ -95,6 +95,8 @@ def render(
         f'timing = "{timing}"',
         f'scheduling = "{scheduling}"',
     ]
+    if timing == "watchdog":
+        lines.append('watchdog_device = "/dev/watchdog"  # resets a coordinator that stands still')
     if len(members) % 2 == 0:
         best = next(member for member in members if member != witness)
         lines.append(f'tie_breaker = "{best}"  # an even number of nodes: its vote decides a half')

@@ -1,12 +1,13 @@
-"""What the kernel permits to this process: network administration and scheduling classes.
+"""What the kernel permits to this process: network administration, scheduling classes, resets.
 
 Rule: found out by trying, and put back at once, because limits, capabilities and control groups
-all have a say (sched(7), capabilities(7)).
+all have a say (sched(7), capabilities(7)).  A hardware watchdog is only looked at: opening arms it.
 """
 
 import os
 import pwd
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from watchdog.config.schema import Config
 
 CAP_NET_ADMIN: Final = 12
 CAP_NET_RAW: Final = 13
+SYSRQ_TRIGGER: Final = "/proc/sysrq-trigger"
 RR_PRIORITY: Final = 10
 """The guardian's priority; the node process gets one less."""
 NICE: Final = -20
@@ -112,3 +114,33 @@ def vip_problem(config: Config, node: str | None) -> Problem | None:
         "adding an address takes CAP_NET_ADMIN, announcing it takes CAP_NET_RAW",
         "run it as root or with both capabilities, or remove [vip] and let hooks move the address",
     )
+
+
+def reset_problems(config: Config, trigger: str = SYSRQ_TRIGGER) -> Iterator[Problem]:
+    """What is configured to reset this machine, and cannot."""
+    device = config.cluster.watchdog_device
+    fault = _device_fault(device) if device else ""
+    if fault:
+        yield Problem(
+            ("cluster", "watchdog_device"),
+            f"{device} {fault}",
+            "this node would refuse to start",
+            "load the driver of the machine's watchdog; `wdctl` shows what there is",
+        )
+    if config.cluster.self_fence == "sysrq" and not os.access(trigger, os.W_OK):
+        yield Problem(
+            ("cluster", "self_fence"),
+            f"{trigger} is not there, or may not be written to by this process",
+            "this node would refuse to start",
+            'run it as root, not in a container; or write self_fence = "watchdog" or "off"',
+        )
+
+
+def _device_fault(path: str) -> str:
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError as error:
+        return f"cannot be used: {(error.strerror or str(error)).lower()}"
+    if not stat.S_ISCHR(mode):
+        return "is no device"
+    return "" if os.access(path, os.W_OK) else "may not be written to by this process"

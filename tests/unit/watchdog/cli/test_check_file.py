@@ -138,6 +138,15 @@ def test_interface_that_this_machine_lacks_is_a_warning(tmp_path: Path) -> None:
     )
 
 
+def test_device_that_this_machine_lacks_is_a_warning(tmp_path: Path) -> None:
+    """The node would refuse to start; a witness, which is never on, would not."""
+    file = configured(tmp_path)
+    more = ("--set", "cluster.timing=watchdog", "--set", "cluster.watchdog_device=/nowhere/dog")
+    assert "/nowhere/dog cannot be used: no such file" in check(file, *more)[1]
+    witness = run("check", "--config", file, "--node", "w", *more)
+    assert "cannot be used" not in witness.output
+
+
 def test_program_of_a_check_that_cannot_run_is_a_warning(tmp_path: Path) -> None:
     """And the budget says how soon the check would be DOWN."""
     code, output = check(configured(tmp_path, '[check.x]\ncommand = "/nowhere/x"\n'))

@@ -87,6 +87,15 @@ def test_init_of_two_nodes_warns_and_names_a_tie_breaker(tmp_path: Path) -> None
     assert 'tie_breaker = "a"' in (tmp_path / "quorumdog.conf").read_text()
 
 
+def test_init_writes_the_device_that_the_profile_is_made_for(tmp_path: Path) -> None:
+    """Without one the profile would only be slower."""
+    code, output = init(tmp_path, "--timing", "watchdog")
+    assert code == 0
+    assert "there is none" not in output
+    data = tomllib.loads((tmp_path / "quorumdog.conf").read_text())
+    assert data["cluster"]["watchdog_device"] == "/dev/watchdog"
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

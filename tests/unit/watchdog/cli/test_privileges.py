@@ -12,10 +12,12 @@ from watchdog.cli.privileges import (
     CAP_NET_ADMIN,
     best_scheduling,
     has_capability,
+    reset_problems,
     scheduling_problem,
     scheduling_refusal,
     vip_problem,
 )
+from watchdog.config.schema import Config
 
 
 def test_ordinary_scheduling_is_always_permitted() -> None:
@@ -72,3 +74,34 @@ def test_capability_no_kernel_has_is_not_there() -> None:
     """The mask of /proc/self/status is read, and not taken for all ones."""
     assert not has_capability(63)
     assert resource.RLIMIT_RTPRIO >= 0
+
+
+def with_cluster(folder: Path, line: str) -> Config:
+    """The configuration of GOOD with more lines in [cluster]."""
+    return loaded(folder, GOOD.replace("[nodes]", f"{line}\n[nodes]")).config
+
+
+def test_device_that_is_none_is_a_problem(tmp_path: Path) -> None:
+    """Looked at only: opening a real one would arm it."""
+    for path, sentence in (
+        (tmp_path / "none", "cannot be used: no such file or directory"),
+        (tmp_path, "is no device"),
+    ):
+        text = f'timing = "watchdog"\nwatchdog_device = "{path}"'
+        (problem,) = reset_problems(with_cluster(tmp_path, text))
+        assert problem.what == f"{path} {sentence}"
+        assert problem.path == ("cluster", "watchdog_device")
+    text = 'timing = "watchdog"\nwatchdog_device = "/dev/null"'
+    assert list(reset_problems(with_cluster(tmp_path, text))) == []
+
+
+def test_reset_that_cannot_be_asked_for_is_a_problem(tmp_path: Path) -> None:
+    """A kernel without sysrq, or a container; nothing is written to find out."""
+    config = with_cluster(tmp_path, 'self_fence = "sysrq"')
+    trigger = tmp_path / "trigger"
+    (problem,) = reset_problems(config, str(trigger))
+    assert problem.path == ("cluster", "self_fence")
+    trigger.touch()
+    assert list(reset_problems(config, str(trigger))) == []
+    assert trigger.read_bytes() == b""
+    assert list(reset_problems(loaded(tmp_path).config, str(tmp_path / "x"))) == []
