@@ -6,7 +6,7 @@ refused.  `encode` checks the same bounds: a value beyond them is our own bug, a
 ValueError where it was made.  docs/protocol.md; the table is in `layouts`.
 """
 
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 import msgpack
 
@@ -25,10 +25,32 @@ STRING_SIZE_MAX: Final = 1024
 ENVELOPE_SIZE: Final = 4
 _BY_NUMBER: Final = {layout.number: layout for layout in LAYOUTS}
 _BY_CLASS: Final = {layout.make: layout for layout in LAYOUTS}
+_ARRAY: Final = bytes([0x90 + ENVELOPE_SIZE])
+_HEADS: Final = {
+    number: _ARRAY + bytes(msgpack.packb(number)) + bytes(msgpack.packb(GROUP))
+    for number in _BY_NUMBER
+}
+"""Everything before `seq`, by the number of the message."""
+
+
+class Packed(NamedTuple):
+    """A message as bytes, but for the number that each receiver gets its own of."""
+
+    head: bytes
+    body: bytes
+
+    def numbered(self, seq: int) -> bytes:
+        """The payload."""
+        return self.head + _integer(seq) + self.body
 
 
 def encode(message: Message, seq: int = 0) -> bytes:
-    """The payload of a frame. `seq` numbers what one sender says, for those who trace it."""
+    """The payload of a frame. `seq` is the same in all copies of one message to one receiver."""
+    return pack(message).numbered(seq)
+
+
+def pack(message: Message) -> Packed:
+    """All that is the same for every receiver."""
     layout = _BY_CLASS[type(message)]
     body = {}
     for key, read, _ in layout.readers:
@@ -38,13 +60,17 @@ def encode(message: Message, seq: int = 0) -> bytes:
         except ValueError as error:
             raise ValueError(_fault(layout, key, error, value)) from None
         body[key] = value
-    packed: bytes = msgpack.packb((layout.number, GROUP, seq, body))
-    return packed
+    return Packed(_HEADS[layout.number], msgpack.packb(body))
 
 
 def decode(payload: bytes, peer: str) -> Message:
     """The message in `payload`; ProtocolError blames `peer` for anything else."""
-    layout, body = _open(payload, peer)
+    return decode_numbered(payload, peer)[1]
+
+
+def decode_numbered(payload: bytes, peer: str) -> tuple[int, Message]:
+    """The same with its `seq`, by which two copies of one message are known."""
+    layout, seq, body = _open(payload, peer)
     values = []
     for key, read, default in layout.readers:
         value = body.get(key, default)
@@ -54,10 +80,15 @@ def decode(payload: bytes, peer: str) -> Message:
             values.append(read(value))
         except ValueError as error:
             raise ProtocolError(peer, _fault(layout, key, error, value)) from None
-    return layout.make(*values)
+    return seq, layout.make(*values)
 
 
-def _open(payload: bytes, peer: str) -> tuple[Layout, dict[object, object]]:
+def _integer(value: int) -> bytes:
+    packed: bytes = msgpack.packb(value)
+    return packed
+
+
+def _open(payload: bytes, peer: str) -> tuple[Layout, int, dict[object, object]]:
     """Take the envelope off."""
     try:
         if len(payload) > SHORT_SIZE:
@@ -84,7 +115,7 @@ def _open(payload: bytes, peer: str) -> tuple[Layout, dict[object, object]]:
         _refuse(peer, f"{layout.name}: seq is {describe(seq)}")
     if type(body) is not dict:
         _refuse(peer, f"{layout.name}: the body is {describe(body)}, not a map")
-    return layout, body
+    return layout, seq, body
 
 
 def _fault(layout: Layout, key: str, error: ValueError, value: object) -> str:

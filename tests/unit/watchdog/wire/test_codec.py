@@ -9,7 +9,7 @@ import pytest
 
 from tests.wire.samples import BARE, FULL, INC, TENURE
 from watchdog.core.messages import Beacon, Hello, Message, StateRequest, Tenure, Vote
-from watchdog.wire.codec import decode, encode
+from watchdog.wire.codec import decode, decode_numbered, encode, pack
 from watchdog.wire.errors import ProtocolError
 from watchdog.wire.fields import DURATION_MS_MAX
 from watchdog.wire.frames import FRAME_SIZE_MAX
@@ -219,3 +219,13 @@ def test_vote_of_a_transfer_carries_the_released_tenure() -> None:
     assert isinstance(back, Vote)
     assert back.transfer == TENURE
     assert isinstance(back.transfer, Tenure)
+
+
+@pytest.mark.parametrize("seq", [0, 1, 127, 128, 65_536, 2**64 - 1])
+def test_one_packing_serves_every_receiver(seq: int) -> None:
+    """Only the number differs; with it the bytes are those of a packing in one piece."""
+    for message in FULL:
+        layout, packed = name_of(message), pack(message)
+        envelope = msgpack.unpackb(packed.numbered(seq), strict_map_key=False)
+        assert msgpack.packb(envelope) == packed.numbered(seq) == encode(message, seq), layout
+        assert decode_numbered(packed.numbered(seq), "beta") == (seq, message)
