@@ -13,8 +13,8 @@ from typing import Final, NamedTuple, cast
 from watchdog.instant import Instant
 
 WILL_SIZE_MAX: Final = 256
-WILL_ADDRESSES_MAX: Final = 15
-PACKET_SIZE_MAX: Final = 1024
+WILL_ADDRESSES_MAX: Final = 127
+PACKET_SIZE_MAX: Final = 8192
 TEXT_SIZE: Final = 64
 REASON_SIZE: Final = 160
 _INC_SIZE: Final = 16
@@ -89,6 +89,10 @@ class CheckReady(NamedTuple):
     rid: int
 
 
+class Reannounce(NamedTuple):
+    """Part of the network was out of reach and is back: tell it again where the VIPs are."""
+
+
 class Notify(NamedTuple):
     """The node's state changed: run the state_change hook, if there is one."""
 
@@ -104,10 +108,15 @@ class Notify(NamedTuple):
 
 
 class Welcome(NamedTuple):
-    """First packet to a node process. `off_clean`: nothing is on and no clean-up is pending."""
+    """First packet to a node process. `off_clean`: nothing is on and no clean-up is pending.
+
+    `gate` and `watchdog`: whether the kernel and the hardware stand behind the lease.
+    """
 
     last_epoch: int
     off_clean: bool
+    gate: bool = False
+    watchdog: bool = False
 
 
 class RoundOpened(NamedTuple):
@@ -117,11 +126,10 @@ class RoundOpened(NamedTuple):
     round: int
 
 
-class Extended(NamedTuple):
-    """Extend `n` was looked at."""
+class ExtendRefused(NamedTuple):
+    """Extend `n` moved nothing; one that was taken is not answered, as the next round is."""
 
     n: int
-    ok: bool
 
 
 class Escalated(NamedTuple):
@@ -188,13 +196,15 @@ class RestartEnded(NamedTuple):
     detail: str
 
 
+Command = Extend | Escalate | Deescalate
+"""What is numbered."""
 ToGuardian = (
-    NodeUp | OpenRound | Extend | Escalate | Deescalate | ArmWill | ProbeVip | CheckReady | Notify
+    NodeUp | OpenRound | Command | ArmWill | ProbeVip | CheckReady | Notify | Reannounce
 )
 ToNode = (
     Welcome
     | RoundOpened
-    | Extended
+    | ExtendRefused
     | Escalated
     | Off
     | OffFailed
@@ -215,10 +225,11 @@ _LAYOUT: Final[tuple[tuple[int, type[Packet], str], ...]] = (
     (7, ProbeVip, "qq"),
     (8, CheckReady, "q"),
     (9, Notify, "ttttqr"),
+    (10, Reannounce, ""),
     (33, RestartWanted, "qt"),
-    (65, Welcome, "q?"),
+    (65, Welcome, "q???"),
     (66, RoundOpened, "qq"),
-    (67, Extended, "q?"),
+    (67, ExtendRefused, "q"),
     (68, Escalated, "q"),
     (69, Off, "q"),
     (70, OffFailed, "qr"),

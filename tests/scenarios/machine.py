@@ -258,6 +258,7 @@ class Machine:
                 | fx.Deescalate()
                 | fx.ProbeVip()
                 | fx.CheckReady()
+                | fx.Reannounce()
             ):
                 self.tell_guardian(guard_translate.to_packet(effect))
             case fx.ArmWill():
@@ -344,8 +345,21 @@ class Machine:
                 self._end(action)
             case act.Alarm(name, _):
                 self.world.say(self.name, f"guardian alarm {name}")
+            case act.CheckMachine():
+                self._answer(WORK_NS, act.MachineChecked(int(self.has_vip), int(not self.has_vip)))
             case act.StartHook() | act.Announce() | act.RunNotify() | act.Log():
                 pass
+            case (
+                act.OpenTicket()
+                | act.ArmGate()
+                | act.CloseGate()
+                | act.WatchClaim()
+                | act.UnwatchClaim()
+                | act.PetWatchdog()
+                | act.CloseWatchdog()
+                | act.Fence()
+            ):
+                raise AssertionError(f"the policy of a scenario asks for no {action}")
             case _:
                 assert_never(action)
 

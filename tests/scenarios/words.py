@@ -47,7 +47,7 @@ def words(effect: fx.Effect, shown: set[str]) -> str:
             return f"Deescalate n={n} ({why})"
         case fx.Save() | fx.OpenRound() | fx.Extend() | fx.ArmWill() | fx.ProbeVip():
             return _plain(effect, shown)
-        case fx.CheckReady() | fx.CloseLink():
+        case fx.CheckReady() | fx.CloseLink() | fx.Reannounce():
             return _plain(effect, shown)
         case _:
             assert_never(effect)

@@ -46,8 +46,6 @@ class FakeGuardian:
                 return [protocol.Welcome(0, off_clean=True)]
             case protocol.OpenRound(no, number):
                 return [protocol.RoundOpened(no, number)]
-            case protocol.Extend(n):
-                return [protocol.Extended(n, ok=True)]
             case protocol.Escalate(n):
                 return [protocol.Escalated(n), protocol.HookEnded(n, ok=True, detail="")]
             case protocol.Deescalate(n):

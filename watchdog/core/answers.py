@@ -9,7 +9,7 @@ from typing import Final, assert_never
 from watchdog.core.effects import BLOCKED, ArmWill
 from watchdog.core.events import (
     Escalated,
-    Extended,
+    ExtendRefused,
     GuardianLost,
     GuardianReady,
     HookEnded,
@@ -29,7 +29,7 @@ Answer = (
     GuardianReady
     | GuardianLost
     | RoundOpened
-    | Extended
+    | ExtendRefused
     | Escalated
     | Off
     | OffFailed
@@ -58,7 +58,7 @@ class Answers:
                 self._guardian_lost(now)
             case RoundOpened():
                 self._round_opened(answer, now)
-            case Extended():
+            case ExtendRefused():
                 pass
             case Escalated():
                 if parts.guard.escalated(answer.n) and parts.office is not None:
@@ -134,7 +134,7 @@ class Answers:
 
     def _guardian_ready(self, event: GuardianReady) -> None:
         parts = self._parts
-        parts.guard.welcomed(event.last_epoch, off_clean=event.off_clean)
+        parts.guard.welcomed(event)
         if parts.ledger.term < event.last_epoch and not parts.voter.is_amnesiac:
             parts.ledger.adopt(event.last_epoch, BLOCKED)
         if not self._is_armed:

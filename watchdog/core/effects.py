@@ -108,6 +108,11 @@ class CheckReady:
 
 
 @dataclass(frozen=True, slots=True)
+class Reannounce:
+    """Have the guardian tell the network again where the VIPs are: part of it is back."""
+
+
+@dataclass(frozen=True, slots=True)
 class StateChanged:
     """Publish: one INFO line, the state_change hook, and every subscriber."""
 
@@ -170,6 +175,7 @@ Effect = (
     | ArmWill
     | ProbeVip
     | CheckReady
+    | Reannounce
     | StateChanged
     | Note
     | Alarm

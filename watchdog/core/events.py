@@ -112,10 +112,15 @@ class CommandReceived:
 
 @dataclass(frozen=True, slots=True)
 class GuardianReady:
-    """The guardian's hello: the last epoch it escalated with, and whether all is off and clean."""
+    """The guardian's hello: the last epoch it escalated with, and whether all is off and clean.
+
+    `gate` and `watchdog`: whether the kernel and the hardware stand behind the lease.
+    """
 
     last_epoch: int
     off_clean: bool
+    gate: bool = False
+    watchdog: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +137,10 @@ class RoundOpened:
 
 
 @dataclass(frozen=True, slots=True)
-class Extended:
-    """Answer to Extend `n`: the guardian lives; `ok` says whether it took the new deadline."""
+class ExtendRefused:
+    """Answer to an Extend `n` that moved nothing; one that was taken is not answered."""
 
     n: int
-    ok: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +220,7 @@ Event = (
     | GuardianReady
     | GuardianLost
     | RoundOpened
-    | Extended
+    | ExtendRefused
     | Escalated
     | Off
     | OffFailed

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from watchdog.core.effects import Deescalate, Escalate, Extend
+from watchdog.core.events import GuardianReady
 from watchdog.instant import Instant, elapsed_hi
 
 NEVER: Final = -1
@@ -31,16 +32,18 @@ class Guard:
         self.is_off = False
         self.is_on = False
         self.off_failed = ""
+        self.has_gate = self.has_watchdog = False
         self._is_leaving = False
         self._n = 0
         self._escalate_n = NEVER
         self._unanswered_since: Instant | None = None
 
-    def welcomed(self, last_epoch: int, *, off_clean: bool) -> None:
+    def welcomed(self, hello: GuardianReady) -> None:
         """The guardian's hello."""
         self.is_there = True
-        self.is_off = off_clean
-        self.last_epoch = max(self.last_epoch, last_epoch)
+        self.is_off = hello.off_clean
+        self.has_gate, self.has_watchdog = hello.gate, hello.watchdog
+        self.last_epoch = max(self.last_epoch, hello.last_epoch)
 
     def lost(self) -> None:
         """The socketpair ended: nothing may be believed to be off."""
@@ -70,9 +73,8 @@ class Guard:
         self.off_failed = ""
         return Escalate(n, no, epoch, at.round, at.s, *bounds_ms)
 
-    def extend(self, no: int, epoch: int, at: LeaseRound, now: Instant) -> Extend:
-        """Ask for a later deadline."""
-        self.asked(now)
+    def extend(self, no: int, epoch: int, at: LeaseRound) -> Extend:
+        """Ask for a later deadline; unanswered if taken, because the next round is answered."""
         return Extend(self._next_n(), no, epoch, at.round, at.s)
 
     def deescalate(self, why: str, now: Instant) -> Deescalate:

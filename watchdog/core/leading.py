@@ -1,9 +1,10 @@
 """Leading: beacons, the lease and the escalation of one won tenure.
 
-The leader opens a round every beacon interval, and whenever the lease has moved it asks the
-guardian for a later deadline.  It goes on only when the lease has enough left, a quorum answered a
-BEACON of this tenure, the guardian is OFF-clean, this node is fit, and nobody else answers for the
-VIP.  Re-election in place: a node stuck in a higher term is voted back in without an outage.
+The leader opens a round every beacon interval, and sooner, after `repeat`, while the last one
+lacks its quorum.  Whenever the lease has moved it asks the guardian for a later deadline.  It goes
+on only when the lease has enough left, a quorum answered a BEACON of this tenure, the guardian is
+OFF-clean, this node is fit, and nobody else answers for the VIP.  Re-election in place: a node
+stuck in a higher term is voted back in without an outage.
 """
 
 from dataclasses import dataclass, field
@@ -74,15 +75,20 @@ class Leadership:
         self._ctx.out.put(self.lease.open_round(now))
 
     def tick(self, now: Instant) -> None:
-        """A round every beacon interval; a guardian that answers slowly delays, never doubles."""
+        """A round whenever one is due; a guardian that answers slowly delays, never doubles."""
         if self.phase is Phase.RESIGNING:
             return
         if self.phase is Phase.ESCALATED:
             self._probe.look_again(now)
-        is_due = now.boot_ns - self._beacon_ns >= self._ctx.timing.beacon_ns
-        if is_due and not self.lease.is_opening:
+        if now.boot_ns >= self._round_due_ns() and not self.lease.is_opening:
             self.beacon(now)
         self.vote_is_durable(now)
+
+    def _round_due_ns(self) -> int:
+        """A new round, not a copy: what it moves counts from its own sending."""
+        timing = self._ctx.timing
+        gap_ns = timing.beacon_ns if self.lease.is_granted else timing.repeat_ns
+        return self._beacon_ns + gap_ns
 
     def round_opened(self, no: int, round_no: int, now: Instant) -> None:
         """Send the round: `now` is what the lease will count from."""
@@ -131,11 +137,11 @@ class Leadership:
         if self.phase is Phase.ELECTED:
             self._escalate_if_allowed(start, now)
         elif self.phase is Phase.ESCALATED and (moved or self._extended_to != start):
-            self._extend(start, now)
+            self._extend(start)
 
-    def _extend(self, start: LeaseRound, now: Instant) -> None:
+    def _extend(self, start: LeaseRound) -> None:
         self._extended_to = start
-        self._ctx.out.put(self._ctx.guard.extend(self.tenure.no, self.epoch, start, now))
+        self._ctx.out.put(self._ctx.guard.extend(self.tenure.no, self.epoch, start))
 
     def _escalate_if_allowed(self, start: LeaseRound, now: Instant) -> None:
         ctx, timing = self._ctx, self._ctx.timing
@@ -243,7 +249,7 @@ class Leadership:
         """BOOTTIME at which this part wants to be looked at."""
         ends = [now.boot_ns + self._ctx.timing.soft_ns]
         if not self.lease.is_opening:
-            ends.append(self._beacon_ns + self._ctx.timing.beacon_ns)
+            ends.append(self._round_due_ns())
         if self.lease.start is not None:
             ends.append(now.boot_ns + self.lease.left_ns(now))
         if self.phase is not Phase.ESCALATED:

@@ -106,6 +106,13 @@ class Lease:
         return self._newest
 
     @property
+    def is_granted(self) -> bool:
+        """Whether a quorum has granted the newest round that was sent."""
+        if self._newest is None or self.start is None:
+            return False
+        return self.start.round >= self._newest.round
+
+    @property
     def is_opening(self) -> bool:
         """Whether the guardian has yet to answer the newest OPEN_ROUND."""
         return self._opening is not None

@@ -42,6 +42,7 @@ class Peer:
         "inc",
         "is_linked",
         "is_ranked",
+        "kept",
         "member",
         "refused",
         "remembered_seq",
@@ -52,6 +53,8 @@ class Peer:
         self.member = member
         self.inc: bytes | None = None
         self.hello: Hello | None = None
+        self.kept: Hello | None = None
+        """What it said before its connection ended: the same process may go on by datagrams."""
         self.heard_ns: int | None = None
         """BOOTTIME at which anything authenticated came last."""
         self.said_ns = 0
@@ -68,6 +71,7 @@ class Peer:
 
     def retire(self, inc: bytes) -> None:
         """Never let this incarnation become current (again)."""
+        self.kept = None
         self.gone[inc] = None
         while len(self.gone) > INCARNATIONS_MAX:
             self.gone.popitem(last=False)
@@ -107,6 +111,7 @@ class Roster:
             return False
         self._weighed_ns = None
         peer.is_linked = peer.is_ranked = False
+        peer.kept = peer.hello or peer.kept
         peer.hello = peer.heard_ns = None
         return True
 
@@ -116,6 +121,7 @@ class Roster:
         self._weighed_ns = None
         if hello.inc in peer.gone:
             return False
+        peer.kept = None
         if hello.cluster_id != self._settings.cluster_id:
             peer.refused = LostReason.OTHER_CLUSTER
             return False
@@ -144,6 +150,8 @@ class Roster:
     def heard(self, name: str, now: Instant) -> None:
         """Anything authenticated from its current incarnation counts as a sign of life."""
         peer = self.peers[name]
+        if peer.hello is None and peer.kept is not None:
+            peer.hello, peer.kept = peer.kept, None  # unranked until its next HELLO
         if peer.hello is not None:
             peer.heard_ns = now.boot_ns
             self._weighed_ns = None
@@ -152,7 +160,7 @@ class Roster:
         """After network trouble: forget what peers said, but not which processes are dead."""
         self._weighed_ns = None
         for peer in self.peers.values():
-            peer.hello = peer.heard_ns = None
+            peer.hello = peer.heard_ns = peer.kept = None
             peer.is_ranked = False
 
     def is_reachable(self, name: str, now: Instant) -> bool:

@@ -12,12 +12,12 @@ from typing import assert_never
 from watchdog.core import invariants
 from watchdog.core.answers import GUARDIAN_SILENT, Answers
 from watchdog.core.conversation import Conversation
-from watchdog.core.effects import Effect, HardState, StateChanged
+from watchdog.core.effects import Effect, HardState, Reannounce, StateChanged
 from watchdog.core.events import (
     CommandReceived,
     Escalated,
     Event,
-    Extended,
+    ExtendRefused,
     GuardianLost,
     GuardianReady,
     HookEnded,
@@ -160,7 +160,7 @@ class Node:
                 GuardianReady()
                 | GuardianLost()
                 | RoundOpened()
-                | Extended()
+                | ExtendRefused()
                 | Escalated()
                 | Off()
                 | OffFailed()
@@ -176,6 +176,8 @@ class Node:
                 parts.out.alarm("STORAGE_BAD", f"the state could not be written: {event.why}")
             case LinkOpened():
                 parts.roster.link_opened(event.peer)
+                if parts.guard.is_on:
+                    parts.out.put(Reannounce())
                 self._greeting.greet(event.peer, now)
             case LinkClosed():
                 if parts.roster.link_closed(event.peer, event.inc):

@@ -66,6 +66,8 @@ def report(parts: Parts, uplink_why: str, now: Instant) -> Report:
         "memory": parts.formation.memory.value,
         "waiting_for": parts.formation.waiting_for(),
         "escalated": parts.guard.is_on,
+        "gate": "nft" if parts.guard.has_gate else "none",
+        "watchdog": _watchdog(parts),
         "armed_epoch": _armed_epoch(parts),
         "last_end": parts.last_end and {"node": parts.last_end[0], "why": parts.last_end[1]},
         "called_dead": parts.opinions.words(),
@@ -74,6 +76,13 @@ def report(parts: Parts, uplink_why: str, now: Instant) -> Report:
         "alarms": [[name, text] for name, text in sorted(parts.out.alarms.items())],
         "nodes": [_own(parts, now), *(_peer(parts, name, now) for name in roster.peers)],
     }
+
+
+def _watchdog(parts: Parts) -> str:
+    """It is opened when a node goes on, and closed when it is off."""
+    if not parts.guard.has_watchdog:
+        return "off"
+    return "armed" if parts.guard.is_on else "ready"
 
 
 def _phase(parts: Parts) -> str:

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from watchdog.guardian_protocol import ArmWill, Notify, ToGuardian, ToNode
+from watchdog.instant import Instant
 
 
 class HookKind(Enum):
@@ -110,6 +111,44 @@ class VipsProbed(NamedTuple):
     detail: str
 
 
+class TicketOpened(NamedTuple):
+    """Answer to OpenTicket, one to each and in their order; the kernel has it, if `ok`."""
+
+    no: int
+    round: int
+    ok: bool
+    why: str
+
+
+class GateArmed(NamedTuple):
+    """Answer to ArmGate; not `ok`: that ticket had expired, and what was armed lives on."""
+
+    no: int
+    round: int
+    ok: bool
+    why: str
+
+
+class GateChecked(NamedTuple):
+    """The gate was found gone: it was made anew, closed (`ok`), or cannot be made."""
+
+    ok: bool
+    why: str
+
+
+class MachineChecked(NamedTuple):
+    """Answer to CheckMachine: how many of the VIPs are on interfaces here, and how many not."""
+
+    present: int
+    absent: int
+
+
+class SentinelLost(NamedTuple):
+    """The process that would act in our place is gone."""
+
+    why: str
+
+
 class VipClaimed(NamedTuple):
     """Another machine said that a VIP is its own."""
 
@@ -134,6 +173,11 @@ Input = (
     | HooksKilled
     | HooksChecked
     | VipsProbed
+    | TicketOpened
+    | GateArmed
+    | GateChecked
+    | MachineChecked
+    | SentinelLost
     | VipClaimed
     | StopRequested
 )
@@ -152,6 +196,55 @@ class SaveLedger(NamedTuple):
     """Make the record durable without stopping the loop; at most one is in flight."""
 
     ledger: Ledger
+
+
+class OpenTicket(NamedTuple):
+    """Have the kernel hold a ticket for this round, for so long: it may arm the gate once."""
+
+    no: int
+    round: int
+    timeout_ns: int
+
+
+class ArmGate(NamedTuple):
+    """Let VIP traffic pass for so long from now, by spending the ticket of this round."""
+
+    no: int
+    round: int
+    timeout_ns: int
+
+
+class CloseGate(NamedTuple):
+    """Let no VIP traffic pass, and void all tickets; what is in the way lapses by itself."""
+
+
+class CheckMachine(NamedTuple):
+    """Look at what is really on this machine."""
+
+
+class WatchClaim(NamedTuple):
+    """Tell the sentinel: off at `s` + hard - slack, unless told otherwise."""
+
+    s: Instant
+    hard_ns: int
+
+
+class UnwatchClaim(NamedTuple):
+    """Tell the sentinel that all is confirmed off."""
+
+
+class PetWatchdog(NamedTuple):
+    """Put the hardware's reset off once more; the first one arms it."""
+
+
+class CloseWatchdog(NamedTuple):
+    """Disarm the hardware watchdog: all is confirmed off."""
+
+
+class Fence(NamedTuple):
+    """Reset this machine (`watchdog`: by not petting, `sysrq`: at once): it could not go off."""
+
+    how: str
 
 
 class AddVips(NamedTuple):
@@ -253,6 +346,15 @@ class Exit(NamedTuple):
 Action = (
     Tell
     | SaveLedger
+    | OpenTicket
+    | ArmGate
+    | CloseGate
+    | CheckMachine
+    | WatchClaim
+    | UnwatchClaim
+    | PetWatchdog
+    | CloseWatchdog
+    | Fence
     | AddVips
     | RefreshVips
     | RemoveVips

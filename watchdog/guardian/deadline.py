@@ -10,23 +10,24 @@ from typing import Final, assert_never
 
 from watchdog.guardian import actions as act
 from watchdog.guardian.due import wake_ns
-from watchdog.guardian.holding import Holding, Phase
+from watchdog.guardian.holding import WAITING, Holding, Phase
 from watchdog.guardian.node_life import NodeLife
 from watchdog.guardian.policy import Policy
 from watchdog.guardian_protocol import (
     ArmWill,
     CheckReady,
+    Command,
     Deescalate,
     Escalate,
     Extend,
-    Extended,
+    ExtendRefused,
     NodeUp,
     Notify,
     OpenRound,
     ProbeFinished,
     ProbeVip,
     ReadyChecked,
-    RoundOpened,
+    Reannounce,
     ToGuardian,
     ToNode,
     Welcome,
@@ -34,6 +35,8 @@ from watchdog.guardian_protocol import (
 from watchdog.instant import Instant
 
 ASKED_MAX: Final = 16
+EXIT_AGAIN: Final = 1
+"""Exit code after which the service manager starts us again."""
 
 
 class Deadline:
@@ -60,12 +63,12 @@ class Deadline:
     @property
     def last_epoch(self) -> int:
         """The last epoch it was asked to go on with."""
-        return self._holding.last_epoch
+        return self._holding.epochs.last
 
     @property
     def is_on(self) -> bool:
         """Whether anything of VIP, hook and escalated service may exist."""
-        return self.phase not in (Phase.OFF, Phase.SAVING)
+        return self.phase not in (Phase.OFF, *WAITING)
 
     @property
     def is_settled(self) -> bool:
@@ -99,7 +102,7 @@ class Deadline:
             self._now,
             is_off=is_off,
             hard=self._holding.hard,
-            is_saving=self._holding.saving is not None,
+            is_saving=self._holding.epochs.saving is not None,
         )
 
     # --- inputs
@@ -127,6 +130,16 @@ class Deadline:
                 self._answer("probe", rid, ProbeFinished(rid, answered, detail))
             case act.VipClaimed(detail):
                 self._holding.on_vip_claimed(detail)
+            case act.TicketOpened():
+                self._out += self._holding.gating.on_ticket_opened(event, self._now)
+            case act.GateArmed(no, number, ok, why):
+                self._holding.on_gate_armed(no, number, ok=ok, why=why)
+            case act.GateChecked(ok, why):
+                self._holding.on_gate_checked(ok=ok, why=why)
+            case act.MachineChecked(present, absent):
+                self._holding.on_machine_checked(present, absent)
+            case act.SentinelLost(why):
+                self._on_sentinel_lost(why)
             case act.Started():
                 self._life.begin(self._now)
                 self._holding.clean_leftovers()
@@ -151,9 +164,18 @@ class Deadline:
         self._out.append(act.Log("node_exited", f"code {code}"))
         self._life.on_exited(self._now, code)
         self._asked.clear()
-        self._holding.last_no = None
+        self._holding.epochs.last_no = None
         self._holding.give_up("node_gone")
-        self._holding.rounds.forget()
+        self._holding.gating.forget()
+
+    def _on_sentinel_lost(self, why: str) -> None:
+        # It can be forked only before anything else runs: the service manager starts all anew.
+        self._out.append(act.Alarm("sentinel_lost", why))
+        self._holding.backstops.lost_sentinel()
+        self._holding.give_up("sentinel_lost")
+        self._life.stop(self._now, act.Exit(EXIT_AGAIN, "the sentinel is gone"))
+        if self._life.is_alive:
+            self._out.append(act.TerminateNode())
 
     def _on_stop(self) -> None:
         if self._life.is_stopping:
@@ -186,14 +208,16 @@ class Deadline:
         match packet:
             case NodeUp():
                 self._life.is_up = True
-                self._tell(Welcome(self.last_epoch, self.phase is Phase.OFF))
+                has = self._policy.has_gate, self._policy.watchdog_ns > 0
+                self._tell(Welcome(self.last_epoch, self.phase is Phase.OFF, *has))
             case OpenRound(no, number):
-                self._holding.rounds.open(no, number, self._now)
-                self._tell(RoundOpened(no, number))
+                self._out += self._holding.gating.open_round(no, number, self._now)
             case ArmWill():
                 self._life.arm(packet)
             case Notify():
                 self._out.append(act.RunNotify(packet))
+            case Reannounce():
+                self._holding.reannounce()
             case ProbeVip(rid, duration_ms):
                 self._on_probe(rid, duration_ms)
             case CheckReady(rid):
@@ -203,14 +227,15 @@ class Deadline:
             case _:
                 assert_never(packet)
 
-    def _take_command(self, packet: Extend | Escalate | Deescalate) -> None:
+    def _take_command(self, packet: Command) -> None:
         if packet.n <= self._holding.n:
             self._condemn("the numbers of commands only rise")
             return
         self._holding.n = packet.n
         match packet:
             case Extend():
-                self._tell(Extended(packet.n, self._holding.extend(packet)))
+                if not self._holding.extend(packet):
+                    self._tell(ExtendRefused(packet.n))
             case Escalate():
                 self._holding.escalate(packet)
             case Deescalate(_, why):
@@ -227,8 +252,8 @@ class Deadline:
     def _on_check_ready(self, rid: int) -> None:
         if self.phase is not Phase.OFF:
             self._tell(ReadyChecked(rid, ok=False, reason=f"guardian is {self.phase.value}"))
-        elif self._holding.durable is None:
-            self._holding.save()
+        elif self._holding.epochs.durable is None:
+            self._out += self._holding.epochs.save()
             self._tell(ReadyChecked(rid, ok=False, reason="guardian cannot save its ledger"))
         elif self._ask("ready", rid):
             self._out.append(act.CheckHooks(rid))

@@ -10,6 +10,7 @@ from typing import Final
 
 from watchdog.guardian.actions import (
     Action,
+    CloseGate,
     HookKind,
     KillHooks,
     RemoveVips,
@@ -20,6 +21,8 @@ from watchdog.guardian.policy import Policy
 from watchdog.instant import MS, Instant
 
 RETRY_NS: Final = 50 * MS
+AT_START: Final = "start"
+"""Why everything is taken off that a predecessor may have left."""
 
 
 class Step(Enum):
@@ -69,6 +72,11 @@ class GoingOff:
 
     def _earlier(self, one: Due, other: Due) -> Due:
         return one if one.left_ns(self._now) <= other.left_ns(self._now) else other
+
+    @property
+    def is_leftover(self) -> bool:
+        """Whether it is a predecessor's that is taken off, at the start."""
+        return self.why == AT_START
 
     @property
     def is_done(self) -> bool:
@@ -148,7 +156,7 @@ class GoingOff:
         if not self._policy.has_vips or self._is_removing:
             return []
         self._is_removing = True
-        return [RemoveVips()]
+        return [RemoveVips(), CloseGate()] if self._policy.has_gate else [RemoveVips()]
 
     def _start_hook(self, now: Instant) -> list[Action]:
         self._now = now

@@ -1,8 +1,8 @@
 """What is on, by whose claim and until when: one claim at a time, and its way up and down.
 
-Pure; part of `deadline`.  A claim is looked at when it comes and again when `last_epoch` is
-durable, and the address is looked at once more after it was added; from then on only rounds that
-were opened before they were sent move its end (docs/election.md, 6: G1, G2, G5, G9).
+Pure; part of `deadline`.  A claim is looked at when it comes, again when `last_epoch` is durable
+and when the gate is armed, and the address once more after it was added; from then on only rounds
+that were opened before they were sent move its end (docs/election.md, 6: G1, G2, G5, G9, G10).
 """
 
 from dataclasses import replace
@@ -10,40 +10,39 @@ from enum import Enum
 from typing import Final
 
 from watchdog.guardian import actions as act
+from watchdog.guardian.backstops import Backstops
 from watchdog.guardian.due import Due
-from watchdog.guardian.going_off import GoingOff
+from watchdog.guardian.epochs import Epochs
+from watchdog.guardian.gating import Gating
+from watchdog.guardian.going_off import AT_START, GoingOff
 from watchdog.guardian.policy import Claim, Policy
-from watchdog.guardian.rounds import ROUNDS_MAX, Rounds
+from watchdog.guardian.presence import Presence
+from watchdog.guardian.rounds import ROUNDS_MAX
 from watchdog.guardian_protocol import (
     Escalate,
     Escalated,
     Extend,
     HookEnded,
-    Notify,
     Off,
     OffFailed,
 )
-from watchdog.instant import MS, SECOND, Instant, elapsed_hi, elapsed_lo, has_jumped
-
-ANNOUNCE_GAPS_NS: Final = (SECOND, 4 * SECOND, 30 * SECOND)
-"""Gaps of the repeated announcements; the last one goes on."""
-CLAIMED_GAP_NS: Final = SECOND // 5
-CONFLICT_GAP_NS: Final = 30 * SECOND
-REFRESH_GAP_NS: Final = SECOND
+from watchdog.instant import MS, Instant, elapsed_lo, has_jumped
 
 
 class Phase(Enum):
-    """SAVING: a claim waits for the disk, nothing is on yet. From ADDING on anything may be on."""
+    """SAVING and ARMING: a claim waits, nothing is on yet. From ADDING on anything may be on."""
 
     OFF = "off"
     SAVING = "saving"
+    ARMING = "arming"
     ADDING = "adding"
     ON = "on"
     GOING_OFF = "going off"
     OFF_FAILED = "off failed"
 
 
-CLAIMED: Final = (Phase.SAVING, Phase.ADDING, Phase.ON)
+WAITING: Final = (Phase.SAVING, Phase.ARMING)
+CLAIMED: Final = (*WAITING, Phase.ADDING, Phase.ON)
 GOING: Final = (Phase.GOING_OFF, Phase.OFF_FAILED)
 
 
@@ -52,27 +51,20 @@ class Holding:
 
     def __init__(self, policy: Policy, ledger: act.Ledger, now: Instant) -> None:
         self.phase = Phase.OFF
-        self.rounds = Rounds()
+        self.gating = Gating(policy)
+        self.backstops = Backstops(policy)
         self.out: list[act.Action] = []
         self.n = 0
-        self.last_no: int | None = None
-        self.last_epoch = ledger.last_epoch
-        self.durable: act.Ledger | None = ledger
-        self.saving: act.Ledger | None = None
+        self.epochs = Epochs(ledger)
         self._policy = policy
         self._now = now
-        self._is_dirty = ledger.dirty
         self._claim: Claim | None = None
         self._going: GoingOff | None = None
         self._ticket = 0
         self._hook_by: Due | None = None
         self._is_hook_ok = False
         self._no_will: Due | None = None
-        self._announce: Due | None = None
-        self._announced = 0
-        self._heard_claim: Due | None = None
-        self._told_conflict: Due | None = None
-        self._refresh: Due | None = None
+        self._presence = Presence(policy, now)
 
     @property
     def is_will_allowed(self) -> bool:
@@ -95,7 +87,9 @@ class Holding:
         dues = [self._claim.soft] if self._claim else []
         if self._going:
             dues += [*self._going.dues, self._going.hard]
-        return dues + [due for due in (self._hook_by, self._announce) if due]
+        if self._hook_by:
+            dues.append(self._hook_by)
+        return dues + self._presence.dues + self.gating.dues
 
     # --- time
 
@@ -107,6 +101,8 @@ class Holding:
             self.give_up("clock_jump")
         elif self._claim and self._claim.soft.is_past(now):
             self.give_up("lease_ended")
+        elif self.gating.has_shut(now):
+            self.give_up("gate_shut")
 
     def look(self) -> None:
         """Do what is due."""
@@ -115,26 +111,26 @@ class Holding:
             self._ticket += 1
             self.out.append(act.KillHooks(self._ticket))
             self._end_hook(ok=False, detail="not done within its bound; killed")
-        if self._announce and self._announce.is_past(self._now):
-            self._announce_now()
         if self._going:
             self._look_at_going(self._going)
+        self.out += self._presence.look(self._now, is_steady=self.phase in (Phase.OFF, Phase.ON))
 
     def check(self) -> None:
         """Invariants, asserted after every step."""
         assert (self._claim is not None) == (self.phase in CLAIMED), self.phase
         assert (self._going is not None) == (self.phase in GOING), self.phase
-        assert len(self.rounds) <= ROUNDS_MAX
+        assert len(self.gating.rounds) <= ROUNDS_MAX
         if self._claim:
             assert not self._claim.soft.is_past(self._now), "on past soft"
-            assert self._claim.epoch == self.last_epoch, "a claim below the last epoch"
+            assert self._claim.epoch == self.epochs.last, "a claim below the last epoch"
         if self.phase in (Phase.ADDING, Phase.ON):
-            assert self.durable is not None
-            assert self.durable.last_epoch == self.last_epoch, "on before last_epoch was durable"
-            assert self.durable.dirty or not self._policy.has_de_escalation
+            durable = self.epochs.durable
+            assert durable is not None
+            assert durable.last_epoch == self.epochs.last, "on before its epoch was durable"
+            assert durable.dirty or not self._policy.has_de_escalation
         if self.phase is not Phase.ON:
             assert self._hook_by is None, "an escalation hook may run only while on"
-            assert self._announce is None, "announcing what is off"
+            assert not self._presence.is_announcing, "announcing what is off"
 
     # --- commands
 
@@ -150,14 +146,17 @@ class Holding:
             return False
         if elapsed_lo(packet.s, claim.s) > 0:
             self._claim = newer
-        self._refresh_vips()
+            if self.phase is not Phase.SAVING:
+                self.out += self.backstops.stand_behind(newer, self._now)
+                self.out += self.gating.arm(newer)
+        self.out += self._presence.refresh(self._now, claim.lifetime_s)
         return True
 
     def escalate(self, packet: Escalate) -> None:
         """Go on, if nothing speaks against it; otherwise Off is the answer."""
         if self.phase in GOING:
             return  # the Off of this going-off carries our number, and so is the answer
-        if self.phase in (Phase.ADDING, Phase.ON):
+        if self.phase in (Phase.ARMING, Phase.ADDING, Phase.ON):
             self.give_up("escalate_while_on")
             return
         n, no, epoch, number, s, soft_ms, hard_ms = packet
@@ -167,10 +166,9 @@ class Holding:
             self._refuse(fault)
             return
         self._claim, self.phase = claim, Phase.SAVING
-        self.last_epoch, self.last_no = epoch, no
-        self._is_dirty = self._is_dirty or self._policy.has_de_escalation
-        self.save()
-        if self._is_durable:
+        self.epochs.claim(epoch, no, owes_hook=self._policy.has_de_escalation)
+        self.out += self.epochs.save()
+        if self.epochs.is_durable:
             self._go_on()
 
     def deescalate(self, why: str) -> None:
@@ -186,60 +184,82 @@ class Holding:
 
     def _fault(self, claim: Claim) -> str:
         """Why the claim cannot stand at this moment (G1); empty when it can."""
-        if elapsed_lo(self._now, claim.s) < 0:
-            return "the round was sent in the future"
-        if elapsed_hi(self._now, claim.s) >= claim.soft_ns:
-            return "the lease is over"
-        fault = self.rounds.fault(claim.no, claim.round, claim.s)
-        if fault:
-            return fault
-        if claim.epoch < self.last_epoch:
-            return f"epoch {claim.epoch} is below the last one, {self.last_epoch}"
-        if claim.epoch == self.last_epoch and claim.no != self.last_no:
-            return f"epoch {claim.epoch} belongs to another tenure"
-        tail = self._policy.deesc_ns + self._policy.drop_ns + self._policy.slack_ns
-        return "hard leaves no time to go off" if claim.hard_ns < claim.soft_ns + tail else ""
+        return (
+            claim.fault(self._now, self._policy)
+            or self.gating.rounds.fault(claim.no, claim.round, claim.s)
+            or self.epochs.fault(claim.epoch, claim.no)
+        )
 
     def _refuse(self, why: str) -> None:
+        if self.phase is Phase.ARMING:
+            self.out += [*self.backstops.stand_down(), act.CloseGate()]
         self._claim, self.phase = None, Phase.OFF
         self.out += [act.Log("escalate_refused", why), act.Tell(Off(self.n))]
 
+    # --- the gate
+
+    def on_gate_armed(self, no: int, number: int, *, ok: bool, why: str) -> None:
+        """Traffic passes for `soft`; or the ticket had expired, and a later grant will do."""
+        claim = self._claim
+        if not claim or self.phase is Phase.SAVING or no != claim.no:
+            return
+        if ok:
+            self.gating.armed(self._now, claim.soft_ns)
+        else:
+            self.out.append(act.Log("gate_refused", f"round {number}: {why}"))
+        if self.phase is not Phase.ARMING:
+            return
+        fault = self._fault(claim) if ok else f"gate: {why}"
+        if fault:
+            self._refuse(fault)
+        else:
+            self._add()
+
+    def on_gate_checked(self, *, ok: bool, why: str) -> None:
+        """Somebody had removed the gate; once it is made anew, the next round arms it."""
+        self.out.append(act.Alarm("gate_was_gone" if ok else "gate_failed", why))
+
+    def on_machine_checked(self, present: int, absent: int) -> None:
+        """What is on the interfaces is not always what was put there."""
+        self._presence.checked()
+        if self.phase is Phase.ON and absent and self._claim:
+            self.out += self._presence.put_back(self._now, absent, self._claim.lifetime_s)
+        elif self.phase is Phase.OFF and present:
+            self.out += self._presence.take_away(present)
+
+    def reannounce(self) -> None:
+        """Part of the network is back."""
+        if self.phase is Phase.ON:
+            self.out += self._presence.reannounce(self._now)
+
     # --- the way up
-
-    @property
-    def _wanted(self) -> act.Ledger:
-        return act.Ledger(self.last_epoch, self._is_dirty)
-
-    @property
-    def _is_durable(self) -> bool:
-        # A save in flight may put an older record over the one that is durable now.
-        return self.saving is None and self.durable == self._wanted
-
-    def save(self) -> None:
-        """Make the record durable if it is not, and if no save is in flight."""
-        if self.saving is None and self.durable != self._wanted:
-            self.saving = self._wanted
-            self.out.append(act.SaveLedger(self._wanted))
 
     def on_ledger_saved(self, *, ok: bool, why: str) -> None:
         """Look at a waiting claim again: it may have grown old meanwhile."""
-        assert self.saving, "a save that nobody asked for"
-        self.durable, self.saving = (self.saving if ok else None), None
+        self.out += self.epochs.saved(ok=ok)
         if not ok:
             self.out.append(act.Alarm("ledger_failed", why))
             if self.phase is Phase.SAVING:
                 self._refuse("the ledger could not be saved")
             return
-        self.save()
-        if self._is_durable and self.phase is Phase.SAVING:
+        if self.epochs.is_durable and self.phase is Phase.SAVING:
             self._go_on()
 
     def _go_on(self) -> None:
         assert self._claim, "going on without a claim"
-        fault = self._fault(self._claim)
+        fault = self._fault(self._claim) or self.backstops.fault(self._claim, self._now)
         if fault:
             self._refuse(fault)
             return
+        self.out += self.backstops.stand_behind(self._claim, self._now)
+        if self._policy.has_gate:
+            self.phase = Phase.ARMING
+            self.out += self.gating.arm(self._claim)
+        else:
+            self._add()
+
+    def _add(self) -> None:
+        assert self._claim, "adding without a claim"
         self.phase = Phase.ADDING
         if self._policy.has_vips:
             self.out.append(act.AddVips(self._claim.lifetime_s))
@@ -259,9 +279,7 @@ class Holding:
     def _is_on(self) -> None:
         assert self._claim, "on without a claim"
         self.phase, self._is_hook_ok = Phase.ON, False
-        self._refresh = Due(self._now, REFRESH_GAP_NS)
-        self._announced = 0
-        self._announce_now()
+        self.out += self._presence.begin(self._now)
         n, epoch = self._claim.n, self._claim.epoch
         self.out += [act.Log("escalated", f"epoch {epoch}"), act.Tell(Escalated(n))]
         if not self._policy.has_escalation:
@@ -271,34 +289,10 @@ class Holding:
         self._hook_by = Due(self._now, bound_ns)
         self.out.append(act.StartHook(act.HookKind.ESCALATION, epoch, bound_ns, "elected"))
 
-    def _refresh_vips(self) -> None:
-        if not self._claim or not self._refresh or not self._policy.has_vips:
-            return
-        if self._refresh.is_past(self._now):
-            self._refresh = Due(self._now, REFRESH_GAP_NS)
-            self.out.append(act.RefreshVips(self._claim.lifetime_s))
-
-    def _announce_now(self) -> None:
-        if not self._policy.has_vips:
-            return
-        gap_ns = ANNOUNCE_GAPS_NS[min(self._announced, len(ANNOUNCE_GAPS_NS) - 1)]
-        self._announced += 1
-        self._announce = Due(self._now, gap_ns)
-        self.out.append(act.Announce())
-
     def on_vip_claimed(self, detail: str) -> None:
-        """Contradict another machine that says a VIP is its own, five times a second at most."""
-        if self.phase is not Phase.ON:
-            return
-        if self._heard_claim and not self._heard_claim.is_past(self._now):
-            return
-        self._heard_claim = Due(self._now, CLAIMED_GAP_NS)
-        self.out.append(act.Announce())
-        if self._told_conflict and not self._told_conflict.is_past(self._now):
-            return
-        self._told_conflict = Due(self._now, CONFLICT_GAP_NS)
-        packet = Notify("", "", "", "", self.last_epoch, detail)
-        self.out += [act.Alarm("vip_claimed", detail), act.RunNotify(packet, "conflict_won")]
+        """Another machine says that a VIP is its own."""
+        if self.phase is Phase.ON:
+            self.out += self._presence.on_claimed(self._now, detail, self.epochs.last)
 
     def on_hook_exited(self, kind: act.HookKind, *, ok: bool, detail: str) -> None:
         """The first process of a hook ended by itself."""
@@ -320,7 +314,7 @@ class Holding:
 
     def give_up(self, why: str) -> None:
         """Go off now if anything is on; a claim that still waits for the disk just ends."""
-        if self.phase is Phase.SAVING:
+        if self.phase in WAITING:
             self._refuse(why)
         elif self.phase in (Phase.ADDING, Phase.ON):
             assert self._claim, "on without a claim"
@@ -337,24 +331,31 @@ class Holding:
         self._begin_going(
             s=self._now,
             hard_ns=policy.deesc_ns + policy.drop_ns + policy.slack_ns,
-            why="start",
+            why=AT_START,
             is_escalation_running=policy.has_hooks,
         )
 
     def _begin_going(
-        self, *, s: Instant, hard_ns: int, why: str, is_escalation_running: bool
+        self,
+        *,
+        s: Instant,
+        hard_ns: int,
+        why: str,
+        is_escalation_running: bool,
     ) -> None:
-        self.rounds.forget()
-        self._claim = self._hook_by = self._announce = self._refresh = None
+        self.gating.forget()
+        self._presence.end()
+        self.gating.close()
+        self._claim = self._hook_by = None
         self.phase = Phase.GOING_OFF
         self._going = GoingOff(
             self._policy,
             self._now,
             s=s,
             hard_ns=hard_ns,
-            epoch=self.last_epoch,
+            epoch=self.epochs.last,
             why=why,
-            is_hook_owed=self._is_dirty and self._policy.has_de_escalation,
+            is_hook_owed=self.epochs.is_dirty and self._policy.has_de_escalation,
             is_escalation_running=is_escalation_running,
             ticket=self._ticket + 1,
         )
@@ -380,6 +381,7 @@ class Holding:
             self.phase = Phase.OFF_FAILED
             self.out.append(act.Tell(OffFailed(self.n, going.resisting)))
             self.out.append(act.Alarm("off_failed", going.resisting))
+            self._fence(going)
 
     def _confirm_off(self, going: GoingOff) -> None:
         self.phase, self._going, self._ticket = Phase.OFF, None, going.ticket
@@ -387,10 +389,16 @@ class Holding:
             # Off, as far as we can see; but what the hook should have ended may live elsewhere:
             # no RELEASE may follow, and no will until the promises are over by themselves.
             self._no_will = going.hard
+            self._fence(going)
             self.out.append(act.Alarm("de_escalation_failed", going.hook_fault))
             if not going.has_told_failure:
                 self.out.append(act.Tell(OffFailed(self.n, going.hook_fault)))
         else:
-            self._is_dirty = False
+            self.epochs.is_dirty = False
+        self.out += self.backstops.stand_down(is_hook_failed=bool(going.hook_fault))
         self.out += [act.Log("off", going.why), act.Tell(Off(self.n))]
-        self.save()
+        self.out += self.epochs.save()
+
+    def _fence(self, going: GoingOff) -> None:
+        if not going.is_leftover:  # or a machine that cannot clean up would never come back
+            self.out += self.backstops.fence()

@@ -11,6 +11,9 @@ from watchdog.guardian import actions as act
 from watchdog.guardian import locks
 from watchdog.guardian.children import Handles, NodeProcess
 from watchdog.guardian.deadline import Deadline
+from watchdog.guardian.fence import fence
+from watchdog.guardian.gate import Gate
+from watchdog.guardian.hardware_watchdog import HardwareWatchdog
 from watchdog.guardian.helpers import COMMANDS, Given, Helpers
 from watchdog.guardian.hook_start import HookStarter
 from watchdog.guardian.hooks import Hooks
@@ -20,12 +23,20 @@ from watchdog.guardian.plan import Plan
 from watchdog.guardian.reaper import Reaper
 from watchdog.guardian.restarts import Restarts
 from watchdog.guardian.saver import Saver
+from watchdog.guardian.sentinel import Sentinel
 from watchdog.guardian.supervisor import Supervisor
 from watchdog.guardian.users import Account
 from watchdog.guardian.vip import Vips
 from watchdog.guardian.will import WillSender
-from watchdog.guardian_protocol import PacketError, ToNode, Welcome, pack, unpack_to_guardian
-from watchdog.instant import MS
+from watchdog.guardian_protocol import (
+    ArmWill,
+    PacketError,
+    ToNode,
+    Welcome,
+    pack,
+    unpack_to_guardian,
+)
+from watchdog.instant import MS, SECOND
 
 START_FAILED: Final = 127
 PROBES: Final = 2
@@ -41,6 +52,8 @@ class Means(NamedTuple):
     saver: Saver
     supervisor: Supervisor
     helpers: Mapping[str, Sequence[str]] = COMMANDS
+    sentinel: Sentinel | None = None
+    gate: Gate | None = None
 
 
 class Machine:
@@ -63,6 +76,7 @@ class Machine:
         self._helpers = Helpers(plan.helpers, loop, self._reaper, log, self._restarts, tag)
         self._probes: dict[object, str] = {}
         """Each probe under way -> who answered so far."""
+        self._hardware = HardwareWatchdog(plan.watchdog_device, plan.policy.watchdog_ns // SECOND)
         self._node: NodeProcess | None = None
         self._means: Means | None = None
 
@@ -89,6 +103,12 @@ class Machine:
         self._restarts.is_settled = lambda: deadline.is_settled
         self._restarts.epoch = lambda: deadline.last_epoch
         self._loop.watch(means.saver.fd, lambda: means.saver.take_answer(self._feed))
+        gate, sentinel = means.gate, means.sentinel
+        if gate:
+            self._loop.watch(gate.fd, lambda: gate.take_answers(self._feed))
+        if sentinel:
+            self._reaper.expect(sentinel.pid, self._on_sentinel_exited)
+            self._loop.watch(sentinel.pidfd, self.reap)
         fault = self._vips.open_links()
         if fault:
             self._log.warning("vip_interface", why=fault)
@@ -105,6 +125,12 @@ class Machine:
         self._helpers.close()
         self._restarts.close()
         self._hooks.close()
+        if self._vips.present() != 0:
+            return  # what is still here is the sentinel's now, behind a gate that lapses
+        if self._given.sentinel:
+            self._given.sentinel.end()
+        if self._given.gate:
+            self._given.gate.end()
 
     def abandon(self) -> None:
         """Our own fault: nothing is known any more, so take everything off as far as we can."""
@@ -137,6 +163,14 @@ class Machine:
                 self._hooks.start(action)
             case act.KillHooks(ticket):
                 self._hooks.kill(ticket)
+            case act.OpenTicket() | act.ArmGate() | act.CloseGate():
+                self._perform_on_gate(action)
+            case act.WatchClaim() | act.UnwatchClaim():
+                self._perform_on_sentinel(action)
+            case act.PetWatchdog() | act.CloseWatchdog() | act.Fence():
+                self._perform_on_hardware(action)
+            case act.CheckMachine():
+                self._check()
             case act.CheckHooks(rid):
                 why = self._hooks.fault()
                 self._feed(act.HooksChecked(rid, not why, why))
@@ -156,6 +190,56 @@ class Machine:
                 self.exit = self.exit or action
             case _:
                 assert_never(action)
+
+    def _perform_on_gate(self, action: act.OpenTicket | act.ArmGate | act.CloseGate) -> None:
+        gate = self._given.gate
+        assert gate, "a policy with a gate that was not made"
+        match action:
+            case act.OpenTicket(no, number, timeout_ns):
+                gate.open_ticket(no, number, timeout_ns)
+            case act.ArmGate(no, number, timeout_ns):
+                gate.arm(no, number, timeout_ns)
+            case act.CloseGate():
+                gate.close_lease()
+            case _:
+                assert_never(action)
+
+    def _perform_on_sentinel(self, action: act.WatchClaim | act.UnwatchClaim) -> None:
+        sentinel = self._given.sentinel
+        assert sentinel, "a policy with a sentinel that was not forked"
+        match action:
+            case act.WatchClaim(s, hard_ns):
+                sentinel.watch(s, hard_ns)
+            case act.UnwatchClaim():
+                sentinel.unwatch()
+            case _:
+                assert_never(action)
+
+    def _perform_on_hardware(self, action: act.PetWatchdog | act.CloseWatchdog | act.Fence) -> None:
+        match action:
+            case act.PetWatchdog():
+                self._warn_if("watchdog_failed", self._hardware.pet())
+            case act.CloseWatchdog():
+                self._warn_if("watchdog_failed", self._hardware.close())
+            case act.Fence(how):
+                self._log.alarm("self_fence", how=how, why="this node could not be taken off")
+                self._warn_if("self_fence_failed", fence(how))
+            case _:
+                assert_never(action)
+
+    def _check(self) -> None:
+        """What is really on the interfaces; a list that cannot be had says nothing."""
+        present = self._vips.present()
+        known = present >= 0
+        absent = len(self._plan.vips) - present if known else 0
+        self._feed(act.MachineChecked(present if known else 0, absent))
+        if self._given.gate:
+            self._given.gate.check()
+
+    def _on_sentinel_exited(self, code: int) -> None:
+        assert self._given.sentinel, "the exit of nobody"
+        self._loop.forget(self._given.sentinel.pidfd)
+        self._feed(act.SentinelLost(f"it ended with code {code}"))
 
     def _perform_on_node(self, action: act.StartNode | act.KillNode | act.TerminateNode) -> None:
         match action:
@@ -183,7 +267,8 @@ class Machine:
 
     def _is_no_hook(self, pid: int) -> bool:
         """Whether a child of ours is to be left alone when everything of hooks must end."""
-        if self._node and pid == self._node.pid:
+        sentinel = self._means.sentinel if self._means else None
+        if pid in (self._node.pid if self._node else 0, sentinel.pid if sentinel else 0):
             return True
         return self._restarts.keeps(pid) or self._helpers.owns(pid)
 
@@ -202,6 +287,8 @@ class Machine:
         self._loop.watch(node.pidfd, self.reap)
         self._warn_if("scheduling", node.scheduling_fault)
         self._record(node.pid)
+        if means.sentinel:
+            means.sentinel.node_started(node.pid)
         self._log.info("node_started", pid=node.pid)
         self._feed(act.NodeStarted())
         means.supervisor.tell("READY=1")
@@ -223,10 +310,14 @@ class Machine:
             self._feed(act.NodeClosed("it closed its end of the socketpair"))
             return
         try:
-            self._feed(act.FromNode(unpack_to_guardian(data)))
+            packet = unpack_to_guardian(data)
         except PacketError as error:
             self._loop.forget(self._node.fd)
             self._feed(act.NodeClosed(f"bad packet: {error}"))
+            return
+        if isinstance(packet, ArmWill) and self._given.sentinel:
+            self._given.sentinel.arm_will(packet)
+        self._feed(act.FromNode(packet))
 
     def _on_node_exited(self, code: int) -> None:
         assert self._node, "the exit of nobody"
@@ -234,6 +325,8 @@ class Machine:
         self._loop.forget(self._node.pidfd)
         self._node.close()
         self._node = None
+        if self._given.sentinel:
+            self._given.sentinel.node_gone()
         self._feed(act.NodeExited(code))
 
     def _tell(self, packet: ToNode) -> None:

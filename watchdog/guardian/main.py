@@ -12,6 +12,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from watchdog.guardian import actions as act
@@ -19,6 +20,7 @@ from watchdog.guardian import (
     children,
     clock,
     folders,
+    gate,
     helpers,
     ledger,
     libc,
@@ -27,6 +29,7 @@ from watchdog.guardian import (
     plan,
     processes,
     scheduling,
+    sentinel,
     supervisor,
     vip,
 )
@@ -35,6 +38,7 @@ from watchdog.guardian.log import Log
 from watchdog.guardian.loop import Loop
 from watchdog.guardian.machine import Machine, Means
 from watchdog.guardian.saver import Saver
+from watchdog.instant import MS
 
 EXIT_FAULT: Final = 1
 EXIT_REFUSED: Final = 2
@@ -68,8 +72,10 @@ class Guardian:
         self._inputs: deque[act.Input] = deque()
         self._deadline: Deadline | None = None
         self._signals = self._take_signals()
-        tag = hashlib.sha256(os.path.realpath(the_plan.data_dir).encode()).hexdigest()[:12]
-        self.machine = Machine(the_plan, self._loop, log, self._inputs.append, tag)
+        self.tag = hashlib.sha256(os.path.realpath(the_plan.data_dir).encode()).hexdigest()[:12]
+        """Tells what is ours in the kernel from what other guardians of this machine made."""
+        self.machine = Machine(the_plan, self._loop, log, self._inputs.append, self.tag)
+        self._stall_ns = the_plan.policy.slack_ns // 2
         self._log = log
 
     def run(self, deadline: Deadline, means: Means) -> act.Exit:
@@ -88,8 +94,12 @@ class Guardian:
         """Take every input in; a step is also due when only time has passed."""
         assert self._deadline, "pumping before the start"
         due = self._deadline.next_deadline
-        if not self._inputs and due is not None and due <= clock.now().boot_ns:
-            self._inputs.append(act.Ticked())
+        if not self._inputs and due is not None:
+            late_ns = clock.now().boot_ns - due
+            if late_ns >= 0:
+                self._inputs.append(act.Ticked())
+            if late_ns >= self._stall_ns:
+                self._log.warning("guardian_stalled", late_ms=late_ns // MS)
         for _ in range(STEPS_MAX):
             if not self._inputs or self.machine.exit:
                 return
@@ -170,6 +180,11 @@ def _run(the_plan: plan.Plan, log: Log, plan_fd: int, commands: Commands) -> int
     record, note = file.load()
     if note:
         log.warning("ledger", why=note)
+    lookout = _fork_sentinel(the_plan, guardian.tag, node_lock, lock)
+    barrier = _make_gate(the_plan, guardian.tag, log)
+    policy = replace(
+        the_plan.policy, has_gate=barrier is not None, has_sentinel=lookout is not None
+    )
     means = Means(
         command=commands.node,
         handles=children.Handles(
@@ -181,11 +196,40 @@ def _run(the_plan: plan.Plan, log: Log, plan_fd: int, commands: Commands) -> int
         saver=Saver(file, the_plan.scheduling),
         supervisor=supervisor.from_environment(),
         helpers=commands.helpers,
+        sentinel=lookout,
+        gate=barrier,
     )
     log.info("guardian_started", pid=os.getpid(), scheduling=the_plan.scheduling)
-    code = _turn(guardian, Deadline(the_plan.policy, record, clock.now()), means, log)
+    code = _turn(guardian, Deadline(policy, record, clock.now()), means, log)
     os.close(lock)
     return code
+
+
+def _fork_sentinel(
+    the_plan: plan.Plan, tag: str, node_lock: int, guardian_lock: int
+) -> sentinel.Sentinel | None:
+    """The process that acts in our place; nobody needs it where nothing can be on."""
+    if not the_plan.vips and not the_plan.policy.has_hooks:
+        return None
+    gc.collect()
+    gc.freeze()  # or the collector's marks would copy every page that the two share
+    return sentinel.start(the_plan, tag, node_lock, guardian_lock)
+
+
+def _make_gate(the_plan: plan.Plan, tag: str, log: Log) -> gate.Gate | None:
+    """The kernel's gate, closed, if it is wanted and can be had."""
+    if not the_plan.vips or the_plan.gate == "none":
+        return None
+    why = gate.trial(the_plan.vips, tag)
+    if not why:
+        return gate.Gate(the_plan.vips, tag, the_plan.scheduling)
+    if the_plan.gate == "nft":
+        raise StartError(
+            f'cluster.gate = "nft", but this kernel cannot: {why}; a Linux of 5.16 or newer with '
+            f'nf_tables is needed, or gate = "auto" or "none" on all nodes (docs/gate.md)'
+        )
+    log.warning("gate_unavailable", why=f"{why}; a frozen machine may answer beyond its lease")
+    return None
 
 
 def _check_capabilities(the_plan: plan.Plan) -> None:

@@ -20,6 +20,7 @@ WILLS_MAX: Final = 4
 RESTART_MIN_NS: Final = 50 * MS
 RESTART_MAX_NS: Final = 5 * SECOND
 STEADY_NS: Final = 10 * SECOND
+STOPPED: Final = Exit(0, "stopped as asked")
 EXIT_REFUSED: Final = 2
 """Exit code of a node process that must not be started again: its configuration is refused."""
 
@@ -99,10 +100,11 @@ class NodeLife:
             self._exit_by = Due(now, self._policy.stop_timeout_ns)
         self._start_at = None if self._exit else Due(now, delay)
 
-    def stop(self, now: Instant) -> None:
-        """Begin the orderly stop, with its bounds."""
-        assert not self._exit, "stopped twice"
-        self._exit = Exit(0, "stopped as asked")
+    def stop(self, now: Instant, end: Exit = STOPPED) -> None:
+        """Begin the orderly stop, with its bounds; `end` is how, unless it has begun already."""
+        if self._exit:
+            return
+        self._exit = end
         self._start_at = None
         self._stop_by = Due(now, self._policy.stop_timeout_ns)
         self._exit_by = Due(now, 2 * self._policy.stop_timeout_ns)

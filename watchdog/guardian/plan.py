@@ -61,6 +61,9 @@ class Plan(NamedTuple):
     vips: tuple[Vip, ...]
     hooks: HookPlan
     policy: Policy
+    gate: str = "none"
+    """`auto`: the kernel's gate where it can be had; `nft`: not without it; `none`."""
+    watchdog_device: str = ""
     helpers: tuple[str, ...] = ()
     """Which helper processes run: lifecheck, web."""
     restarts: tuple[RestartPlan, ...] = ()
@@ -77,8 +80,10 @@ def parse(raw: bytes) -> Plan:
     """Pick what the guardian needs."""
     plan: dict[str, Any] = json.loads(raw)
     assert plan["schema"] == SCHEMA, f"a plan of schema {plan['schema']}, not {SCHEMA}"
+    # A witness is never on: it needs none of what VIPs need.
+    wanted = [] if plan.get("witness") else plan["vips"]
     vips = tuple(
-        Vip(v["name"], v["address"], v["prefix"], v["family"], v["interface"]) for v in plan["vips"]
+        Vip(v["name"], v["address"], v["prefix"], v["family"], v["interface"]) for v in wanted
     )
     hooks = _hooks(plan.get("hooks") or {})
     restarts = _restarts(plan.get("lifecheck") or {})
@@ -94,6 +99,8 @@ def parse(raw: bytes) -> Plan:
         log_json=bool(plan.get("log_json")),
         vips=vips,
         hooks=hooks,
+        gate=plan.get("gate") or "none",
+        watchdog_device=(plan.get("watchdog") or {}).get("device") or "",
         policy=_policy(plan, has_vips=bool(vips), hooks=hooks, restarts=restarts),
         helpers=_helpers(plan),
         restarts=restarts,
@@ -145,6 +152,7 @@ def _policy(
     restarts: tuple[RestartPlan, ...],
 ) -> Policy:
     timing: dict[str, int] = plan["timing_ms"]
+    watchdog = plan.get("watchdog") or {}
     return Policy(
         drop_ns=timing["drop"] * MS,
         slack_ns=timing["slack"] * MS,
@@ -154,5 +162,8 @@ def _policy(
         has_escalation=bool(hooks.escalation),
         has_de_escalation=bool(hooks.de_escalation),
         has_escalated_restarts=any(restart.is_escalated for restart in restarts),
+        ticket_ns=timing.get("ticket", 0) * MS,
+        watchdog_ns=watchdog["timeout_ms"] * MS if watchdog.get("device") else 0,
+        self_fence=plan.get("self_fence") or "off",
         is_hook_first=(plan.get("hooks") or {}).get("order") == "hook-first",
     )

@@ -72,6 +72,15 @@ class Vips:
             return ""
         return "; ".join(fault for fault in faults if fault) or "still there"
 
+    def present(self) -> int:
+        """How many of them are on an interface here; -1 when that cannot be found out."""
+        if not self._netlink:
+            return 0
+        try:
+            return len({address.packed for address in self._present()})
+        except OSError:
+            return -1
+
     def open_links(self) -> str:
         """Open what is needed to announce and to listen; say which interface is missing."""
         faults = []

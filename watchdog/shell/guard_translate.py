@@ -16,6 +16,7 @@ GuardianEffect = (
     | effects.Deescalate
     | effects.ProbeVip
     | effects.CheckReady
+    | effects.Reannounce
 )
 """The effects that are packets as they stand; ArmWill and StateChanged need more than they say."""
 
@@ -35,6 +36,8 @@ def to_packet(effect: GuardianEffect) -> protocol.ToGuardian:
             return protocol.ProbeVip(rid, duration_ms)
         case effects.CheckReady(rid):
             return protocol.CheckReady(rid)
+        case effects.Reannounce():
+            return protocol.Reannounce()
         case _:
             assert_never(effect)
 
@@ -56,12 +59,12 @@ def notify(
 def to_event(packet: protocol.ToNode) -> events.Event:
     """The event that `packet` is for the core."""
     match packet:
-        case protocol.Welcome(last_epoch, off_clean):
-            return events.GuardianReady(last_epoch, off_clean)
+        case protocol.Welcome(last_epoch, off_clean, gate, watchdog):
+            return events.GuardianReady(last_epoch, off_clean, gate, watchdog)
         case protocol.RoundOpened(no, number):
             return events.RoundOpened(no, number)
-        case protocol.Extended(n, ok):
-            return events.Extended(n, ok)
+        case protocol.ExtendRefused(n):
+            return events.ExtendRefused(n)
         case protocol.Escalated(n):
             return events.Escalated(n)
         case protocol.Off(n):

@@ -79,6 +79,7 @@ class Performer:
                 | effects.Escalate()
                 | effects.ProbeVip()
                 | effects.CheckReady()
+                | effects.Reannounce()
             ):
                 self._guard.send(to_packet(effect))
             case effects.ArmWill():

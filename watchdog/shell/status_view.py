@@ -65,7 +65,8 @@ def view(
             for vip in plan.vips
         ],
         "last_move": None if move is None else _move(move),
-        "gate": "none",
+        "gate": core["gate"],
+        "watchdog": core["watchdog"],
         "scheduling": around.scheduling,
         "refusals": {kind: dict(count) for kind, count in around.refusals.items()},
         "alarms": [{"name": name, "text": text} for name, text in core["alarms"]],

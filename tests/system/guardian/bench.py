@@ -24,7 +24,7 @@ from watchdog.guardian_protocol import (
     Escalate,
     Escalated,
     Extend,
-    Extended,
+    ExtendRefused,
     NodeUp,
     OpenRound,
     RoundOpened,
@@ -120,11 +120,14 @@ class Node:
         return s
 
     def extend(self, epoch: int, no: int = 1) -> bool:
-        """Open a round and count from it."""
+        """Open a round and count from it; only a refusal is answered, so another round follows."""
         s = self.open_round(no)
         self.n += 1
         self.say(Extend(self.n, no, epoch, self.round, s))
-        return self.hear(Extended).ok
+        self.round += 1
+        self.say(OpenRound(no, self.round))
+        self.hear(RoundOpened)
+        return ExtendRefused(self.n) not in self.other
 
     def keep_on(self, epoch: int, seconds: float, no: int = 1) -> None:
         """Extend again and again."""

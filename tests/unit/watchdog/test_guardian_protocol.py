@@ -13,7 +13,7 @@ from watchdog.guardian_protocol import (
     Escalate,
     Escalated,
     Extend,
-    Extended,
+    ExtendRefused,
     HookEnded,
     NodeUp,
     Notify,
@@ -24,6 +24,7 @@ from watchdog.guardian_protocol import (
     ProbeFinished,
     ProbeVip,
     ReadyChecked,
+    Reannounce,
     RestartEnded,
     RestartWanted,
     RoundOpened,
@@ -46,15 +47,16 @@ TO_GUARDIAN: list[ToGuardian] = [
     Escalate(1, 2, 3, 4, S, 900, 1200),
     Deescalate(9, "lease ended"),
     ArmWill(b"\x01sealed\x00", (("10.0.0.1", 9000), ("fe80::1", 65535))),
-    ArmWill(b"x" * 256, tuple(("1" * 48, 1) for _ in range(15))),
+    ArmWill(b"x" * 256, tuple(("1" * 48, 1) for _ in range(127))),
     ProbeVip(1, 60),
     CheckReady(2),
+    Reannounce(),
     Notify("STANDBY", "COORDINATOR", "", "alpha", 7, "election won"),
 ]
 TO_NODE: list[ToNode] = [
     Welcome(7, True),
     RoundOpened(1, 2),
-    Extended(3, False),
+    ExtendRefused(3),
     Escalated(4),
     Off(5),
     OffFailed(6, "vip: still there"),
@@ -118,7 +120,7 @@ def test_packets_of_lifecheck_read_back_and_only_at_its_own_socket() -> None:
         (pack(OpenRound(1, 2))[:-1], "OpenRound of 16 bytes"),
         (pack(OpenRound(1, 2)) + b"\0", "OpenRound of 18 bytes"),
         (pack(ArmWill(b"", ())).replace(b"\x06\x00\x00", b"\x06\x01\x01", 1), "will of 257"),
-        (pack(ArmWill(b"", ()))[:259] + b"\x10" + pack(ArmWill(b"", ()))[260:], "16 addresses"),
+        (pack(ArmWill(b"", ()))[:259] + b"\x80" + pack(ArmWill(b"", ()))[260:], "128 addresses"),
         (pack(Deescalate(1, ""))[:-1] + b"\xff", "not UTF-8"),
     ],
 )
@@ -131,7 +133,7 @@ def test_an_impossible_packet_is_refused(data: bytes, words: str) -> None:
 def test_a_flag_is_zero_or_one() -> None:
     """Anything else is no answer."""
     with pytest.raises(PacketError, match="flag of 2"):
-        unpack_to_node(pack(Extended(1, True))[:-1] + b"\x02")
+        unpack_to_node(pack(Welcome(1, True))[:-1] + b"\x02")
 
 
 @given(st.binary(max_size=PACKET_SIZE_MAX))
@@ -151,7 +153,7 @@ def test_garbage_gives_a_packet_error_and_nothing_else(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "packet",
-    [NodeUp(b"short"), ArmWill(b"x" * 257, ()), ArmWill(b"", (("h", 1),) * 16)],
+    [NodeUp(b"short"), ArmWill(b"x" * 257, ()), ArmWill(b"", (("h", 1),) * 128)],
     ids=["incarnation", "will", "addresses"],
 )
 def test_a_field_that_cannot_be_is_our_own_fault(packet: ToGuardian) -> None:

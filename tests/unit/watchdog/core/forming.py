@@ -19,6 +19,7 @@ from tests.unit.watchdog.core.support import (
     settings,
     state_reply,
 )
+from watchdog.core.events import GuardianReady
 from watchdog.core.formation import Memory
 from watchdog.core.messages import StateReply, StateRequest
 from watchdog.core.parts import Parts
@@ -34,7 +35,7 @@ def blank(names: str = "abc") -> Parts:
     """An amnesiac past its sit-out that has just asked."""
     given = settings(names=names, members=members(names))
     parts = parts_of(amnesiac=True, given=given)
-    parts.guard.welcomed(0, off_clean=True)
+    parts.guard.welcomed(GuardianReady(0, off_clean=True))
     hear_all(parts, after(OVER_MS))
     parts.formation.tick(after(OVER_MS))
     return parts

@@ -153,7 +153,7 @@ class Rig:
             case fx.Escalate():
                 self._events.append(ev.Escalated(effect.n))
             case fx.Extend():
-                self._events.append(ev.Extended(effect.n, ok=True))
+                pass  # what was taken is not answered
             case fx.Deescalate(n, _):
                 self._events.append(ev.Off(n))
             case fx.ProbeVip(rid, _):

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from tests.support import at
 from watchdog.config.timing import timing_for
 from watchdog.core.effects import Effect, HardState, Send
+from watchdog.core.events import GuardianReady
 from watchdog.core.messages import (
     PROTOCOL,
     Beacon,
@@ -159,7 +160,7 @@ def fit_parts(
 ) -> Parts:
     """The parts of a node past its sit-out, guardian off and clean, disk written, peers heard."""
     parts = parts_of(me, loaded, given=given)
-    parts.guard.welcomed(0, off_clean=True)
+    parts.guard.welcomed(GuardianReady(0, off_clean=True))
     parts.ledger.touch()
     save_all(parts, READY)
     hear_all(parts, READY)

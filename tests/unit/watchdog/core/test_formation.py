@@ -31,6 +31,7 @@ from tests.unit.watchdog.core.support import (
     state_reply,
 )
 from watchdog.core.effects import BLOCKED
+from watchdog.core.events import GuardianReady
 from watchdog.core.formation import CLOCKS, OTHER_LIST, ROLLED_BACK, Memory
 from watchdog.core.messages import StateRequest
 
@@ -131,7 +132,7 @@ def test_rule_ii_takes_a_term_that_no_epoch_has_reached() -> None:
 def test_the_term_is_never_below_the_guardians_last_epoch() -> None:
     """Its file outlives the node's (Formation and lost state, 5)."""
     parts = blank()
-    parts.guard.welcomed(3 * WALL_MS, off_clean=True)
+    parts.guard.welcomed(GuardianReady(3 * WALL_MS, off_clean=True))
     told(parts, "b", term=9)
     told(parts, "c", term=9)
     assert parts.ledger.term == 3 * WALL_MS

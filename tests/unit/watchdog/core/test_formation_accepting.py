@@ -22,6 +22,7 @@ from tests.unit.watchdog.core.support import (
     settings,
 )
 from watchdog.core.effects import BLOCKED
+from watchdog.core.events import GuardianReady
 from watchdog.core.formation import OTHER_LIST, Memory
 from watchdog.core.messages import StateRequest
 
@@ -99,7 +100,7 @@ def test_nothing_is_accepted_in_a_sit_out_or_before_the_switch_is_durable(troubl
 def test_a_node_that_accepted_is_not_below_the_guardians_epoch() -> None:
     """The term is never below it (Formation and lost state, 5)."""
     parts = accepting()
-    parts.guard.welcomed(50, off_clean=True)
+    parts.guard.welcomed(GuardianReady(50, off_clean=True))
     told(parts, "b", amnesiac=True)
     parts.formation.tick(after(LATE_MS + PROMISE_MS))
     assert (parts.ledger.term, parts.ledger.voted_for) == (50, BLOCKED)

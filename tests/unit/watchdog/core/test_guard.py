@@ -3,6 +3,7 @@
 import pytest
 
 from tests.unit.watchdog.core.support import READY, ready
+from watchdog.core.events import GuardianReady
 from watchdog.core.guard import Guard, LeaseRound
 from watchdog.instant import MS
 
@@ -12,7 +13,7 @@ AT = LeaseRound(3, READY)
 def clean() -> Guard:
     """A guardian that has said hello and holds nothing."""
     guard = Guard()
-    guard.welcomed(7, off_clean=True)
+    guard.welcomed(GuardianReady(7, off_clean=True))
     return guard
 
 
@@ -28,7 +29,7 @@ def test_the_hello_says_whether_all_is_off_and_the_last_epoch() -> None:
     guard = clean()
     assert guard.is_there
     assert guard.is_off
-    guard.welcomed(3, off_clean=False)
+    guard.welcomed(GuardianReady(3, off_clean=False))
     assert not guard.is_off
     assert guard.last_epoch == 7
 
@@ -104,7 +105,7 @@ def test_numbers_rise_by_one() -> None:
     guard = clean()
     numbers = [
         guard.escalate(2, 9, AT, (900, 1200), READY).n,
-        guard.extend(2, 9, AT, READY).n,
+        guard.extend(2, 9, AT).n,
         guard.deescalate("x", READY).n,
     ]
     assert numbers == [1, 2, 3]
@@ -128,7 +129,7 @@ def test_an_escalation_that_finished_after_it_was_given_up_is_not_on() -> None:
     assert not guard.is_on
 
 
-@pytest.mark.parametrize("question", ["escalate", "extend", "deescalate", "open_round"])
+@pytest.mark.parametrize("question", ["escalate", "deescalate", "open_round"])
 def test_the_oldest_unanswered_question_is_measured(question: str) -> None:
     """A stopped guardian is found out, whatever it owes an answer to (The candidate ...)."""
     guard = clean()
@@ -136,13 +137,12 @@ def test_the_oldest_unanswered_question_is_measured(question: str) -> None:
     match question:
         case "escalate":
             guard.escalate(2, 9, AT, (900, 1200), ready(0))
-        case "extend":
-            guard.extend(2, 9, AT, ready(0))
         case "deescalate":
             guard.deescalate("x", ready(0))
         case _:
             guard.asked(ready(0))
-    guard.extend(2, 9, AT, ready(200))
+    guard.extend(2, 9, AT)  # is not answered when it is taken
+    guard.asked(ready(200))
     assert guard.unanswered_ns(ready(500)) == 500 * MS
     assert guard.unanswered_ns(ready(100, 700)) == 700 * MS
     guard.answered()

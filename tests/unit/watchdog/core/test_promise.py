@@ -19,6 +19,7 @@ from tests.unit.watchdog.core.support import (
     tenure,
     vote,
 )
+from watchdog.core.events import GuardianReady
 from watchdog.core.promise import Voter
 from watchdog.instant import MS
 
@@ -186,7 +187,7 @@ def test_a_recovered_node_has_no_vote_left_in_its_term() -> None:
 def test_no_vote_during_the_sit_out() -> None:
     """An earlier process may owe a promise (The voter's rule)."""
     parts = parts_of()
-    parts.guard.welcomed(0, off_clean=True)
+    parts.guard.welcomed(GuardianReady(0, off_clean=True))
     parts.roster.hello_received("b", hello("b"), after(0))
     assert not parts.voter.may_vote(vote("b"), after(PROMISE_MS - 1))
     assert parts.voter.may_vote(vote("b"), after(PROMISE_MS))
@@ -234,7 +235,7 @@ def test_a_beacon_of_an_equal_or_higher_term_is_granted() -> None:
 def test_a_beacon_is_granted_during_the_sit_out() -> None:
     """The sit-out bars votes only: a promise given now always binds (The voter's rule)."""
     parts = parts_of()
-    parts.guard.welcomed(0, off_clean=True)
+    parts.guard.welcomed(GuardianReady(0, off_clean=True))
     parts.roster.hello_received("b", hello("b"), after(1))
     assert parts.voter.is_sitting_out(after(2))
     assert parts.voter.refusal_of(beacon("b", 7), after(2)) == ""

@@ -138,7 +138,7 @@ def test_whatever_comes_it_is_off_by_hard(seed: int) -> None:
                 rig.n = 0
                 rig.say(NodeUp(INC))
             case _:
-                if rig.deadline._holding.saving:
+                if rig.deadline._holding.epochs.saving:
                     rig.feed(act.LedgerSaved(rng.random() < 0.8, ""))
         claim = rig.deadline._holding._claim
         lease = claim.s if claim else lease

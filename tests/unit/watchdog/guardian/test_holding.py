@@ -15,7 +15,7 @@ from tests.unit.watchdog.guardian.rig import (
 )
 from watchdog.guardian import actions as act
 from watchdog.guardian.holding import Phase
-from watchdog.guardian_protocol import Escalate, Escalated, Extended, HookEnded, Off, OffFailed
+from watchdog.guardian_protocol import Escalate, Escalated, ExtendRefused, HookEnded, Off, OffFailed
 
 
 def test_going_on_saves_then_adds_then_announces_then_runs_the_hook() -> None:
@@ -123,7 +123,7 @@ def test_extensions_during_the_save_keep_the_claim() -> None:
     rig.escalate()
     rig.wait(800)
     rig.open()
-    assert told(rig.extend()) == [Extended(2, True)]
+    assert told(rig.extend()) == []
     rig.wait(800)
     assert Escalated(1) in told(rig.feed(act.LedgerSaved(True, "")))
 
@@ -185,18 +185,18 @@ def test_an_extension_moves_the_end_and_an_older_one_does_not() -> None:
     first = rig.round
     rig.wait(300)
     rig.open()
-    assert told(rig.extend()) == [Extended(2, True)]
-    assert told(rig.extend(age_ms=301, round=first)) == [Extended(3, True)]
+    assert told(rig.extend()) == []
+    assert told(rig.extend(age_ms=301, round=first)) == []
     assert names(rig.wait(SOFT_MS - 20)).count("RemoveVips") == 0
     assert "RemoveVips" in names(rig.wait(30))
 
 
 @pytest.mark.parametrize("change", [{"epoch": 6}, {"no": 2}, {"round": 9}, {"age_ms": -1}])
 def test_an_extension_of_something_else_is_refused(change: dict[str, int]) -> None:
-    """It is answered, because the node wants to know that the guardian lives."""
+    """It is answered; one that is taken is not, because the next round will be."""
     rig = Rig(policy(**VIP_ONLY)).start().on()
     rig.open()
-    assert told(rig.extend(**change)) == [Extended(2, False)]
+    assert told(rig.extend(**change)) == [ExtendRefused(2)]
     assert "RemoveVips" in names(rig.wait(SOFT_MS))
 
 
@@ -204,7 +204,7 @@ def test_an_extension_of_nothing_is_refused() -> None:
     """Off stays off; only Escalate goes on."""
     rig = Rig().start()
     rig.open()
-    assert told(rig.extend()) == [Extended(1, False)]
+    assert told(rig.extend()) == [ExtendRefused(1)]
     assert not rig.deadline.is_on
 
 

@@ -91,5 +91,7 @@ def core_status() -> dict[str, Any]:
         "alarms": [],
         "called_dead": {},
         "escalated": True,
+        "gate": "nft",
+        "watchdog": "off",
         "armed_epoch": 7,
     }

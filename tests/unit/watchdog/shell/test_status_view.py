@@ -26,7 +26,7 @@ def test_reply_has_every_field_that_is_documented() -> None:
     body = view(plan(), core_status(), AROUND, None)
     assert set(body) == {
         "schema", "cluster", "local", "state", "phase", "quorum", "coordinator", "term", "epoch",
-        "lease_left_ms", "escalated", "memory", "waiting_for", "sitout_left_ms",
+        "lease_left_ms", "escalated", "watchdog", "memory", "waiting_for", "sitout_left_ms",
         "unfit", "uplink", "nodes", "vips", "last_move", "gate", "scheduling",
         "refusals", "alarms", "warnings", "lifecheck", "called_dead",
     }  # fmt: skip
