@@ -6,6 +6,7 @@ on which the rules between tables then run as far as they can.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -136,7 +137,10 @@ def _checks(made: Draft, data: Mapping[str, Any]) -> dict[str, Check]:
 def _entries(
     made: Draft, table: str, data: Mapping[str, Any], most: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each named table that is one; the others, wrong names and too many become faults."""
+    """Each named table that is one; the others, wrong names and too many become faults.
+
+    Of too many only the first are looked at: nobody reads ten thousand faults.
+    """
     entries = data.get(table, {})
     if not isinstance(entries, dict):
         made.faults.append(wrong_type((table,), "a table", entries))
@@ -144,7 +148,7 @@ def _entries(
     if len(entries) > most:
         what = f"[{table}] has {len(entries)} entries; there may be at most {most}"
         made.faults.append(Problem((table,), what, "messages and records have a bounded size"))
-    for name, value in entries.items():
+    for name, value in islice(entries.items(), most):
         made.faults += _bad_name(table, name)
         if isinstance(value, dict):
             yield name, value

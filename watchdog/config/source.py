@@ -45,11 +45,7 @@ class Source:
 def read_source(file: str, env: Mapping[str, str], flags: Mapping[str, str]) -> Source:
     """Read everything that is given; ConfigError when the file cannot be read or is no TOML."""
     text = _read(file)
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([_syntax(file, text, str(error))]) from None
-    source = Source(file, data, positions(text))
+    source = Source(file, parse(file, text), positions(text))
     for name in sorted(env):
         if name.startswith(PREFIX):
             path = tuple(name.removeprefix(PREFIX).lower().split("__"))
@@ -57,6 +53,19 @@ def read_source(file: str, env: Mapping[str, str], flags: Mapping[str, str]) -> 
     for key, value in flags.items():
         _lay_over(source, tuple(key.split(".")), value, f"flag {key}")
     return source
+
+
+def parse(file: str, text: str) -> dict[str, Any]:
+    """The tables of a TOML text; ConfigError when it is none."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([_syntax(file, text, str(error))]) from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise ConfigError([Fault(file, f"has a value that cannot be: {error}")]) from None
+    except RecursionError:
+        what = "has hundreds of brackets inside each other"
+        raise ConfigError([Fault(file, what, hint="is this the right file?")]) from None
 
 
 def _read(file: str) -> str:
@@ -92,6 +101,8 @@ def _syntax(file: str, text: str, message: str) -> Fault:
 
 
 def _lay_over(source: Source, path: Path, raw: str, origin: str) -> None:
+    if not raw.isascii() and not _is_text(raw):
+        raise ConfigError([Fault(origin, "is no UTF-8 text")])
     table: Any = source.data
     for part in path[:-1]:
         table = table.setdefault(part, {})
@@ -102,6 +113,15 @@ def _lay_over(source: Source, path: Path, raw: str, origin: str) -> None:
     source.origins[path] = origin
 
 
+def _is_text(raw: str) -> bool:
+    """Whether it can be written: bytes of the environment that are no UTF-8 cannot."""
+    try:
+        raw.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _value(path: Path, raw: str) -> object:
     option = lookup(path)
     kind = option.kind if option else ""
@@ -109,6 +129,6 @@ def _value(path: Path, raw: str) -> object:
     if "\n" not in raw and (kind.startswith(("integer", "number")) or is_list):
         try:
             return tomllib.loads(f"value = {raw}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             return raw
     return raw

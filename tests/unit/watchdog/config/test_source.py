@@ -93,6 +93,31 @@ def test_broken_toml_is_a_fault_at_its_line(
     assert caught.value.faults[0].where.endswith(f":{line}")
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("x = " + "[" * 5000, "has hundreds of brackets inside each other"),
+        ("x = " + "1" * 5000, "has a value that cannot be: Exceeds the limit"),
+    ],
+)
+def test_toml_that_the_library_chokes_on_is_a_fault_as_well(
+    text: str, sentence: str, tmp_path: Path
+) -> None:
+    """It raises other errors than its own for these."""
+    with pytest.raises(ConfigError, match=sentence):
+        examined(tmp_path, text)
+
+
+def test_variable_that_is_no_text_or_too_deep_is_a_fault(tmp_path: Path) -> None:
+    """The environment may hold any bytes."""
+    with pytest.raises(ConfigError, match="environment QUORUMDOG__HOOKS__ESCALATION: is no UTF-8"):
+        examined(tmp_path, GOOD, {"QUORUMDOG__HOOKS__ESCALATION": "\udcff"})
+    for value in ("[" * 5000, "[" + "1" * 5000 + "]"):
+        (fault,) = examined(tmp_path, GOOD, {"QUORUMDOG__HOOKS__ESCALATION": value}).faults
+        assert fault.where == "environment QUORUMDOG__HOOKS__ESCALATION"
+    examined(tmp_path, GOOD, {"QUORUMDOG__HOOKS__ESCALATION": "/etc/ä"})
+
+
 def test_file_that_is_missing_a_directory_or_binary_cannot_be_read(tmp_path: Path) -> None:
     """Exit code 3, and what to do."""
     (tmp_path / "binary").write_bytes(b"[cluster]\nname = \xff\n")
