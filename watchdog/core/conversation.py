@@ -58,7 +58,7 @@ class Conversation:
             self._hello(peer, message, now)
             return
         is_will = isinstance(message, Release) and message.tenure.no == GONE_NO
-        if inc != roster.current_inc(peer) and not is_will:
+        if inc != roster.peers[peer].inc and not is_will:
             return
         if _highest_in(message) > BELIEVABLE_MAX:
             self._ctx.out.put(CloseLink(peer, "it speaks of a term or seq that cannot be"))
@@ -108,7 +108,7 @@ class Conversation:
 
     def _hello(self, peer: str, hello: Hello, now: Instant) -> None:
         roster = self._ctx.roster
-        before, inc = roster.peers[peer].hello, roster.current_inc(peer)
+        before, inc = roster.peers[peer].hello, roster.peers[peer].inc
         if not roster.hello_received(peer, hello, now):
             return
         if hello.alarms and (before is None or before.alarms != hello.alarms):
@@ -280,10 +280,12 @@ class Conversation:
 
 def _highest_in(message: Message) -> int:
     """The greatest number in `message` that this node would count on from."""
-    if isinstance(message, PreVote):
-        return message.next_term
-    if isinstance(message, StateReply):
-        return max(message.term, message.remembered_seq)
-    if isinstance(message, Vote | Beacon | Nack | PreVoteReply):
-        return message.term
-    return 0
+    match message:
+        case Beacon() | Vote() | Nack() | PreVoteReply():
+            return message.term
+        case PreVote():
+            return message.next_term
+        case StateReply():
+            return max(message.term, message.remembered_seq)
+        case _:
+            return 0

@@ -69,7 +69,7 @@ class Fitness:
             return self.health_reason or "unhealthy"
         if now.boot_ns - self._healthy_since_ns < HEALTHY_FOR_NS:
             return "healthy again only just now"
-        if veto := self.vetoed_for(now):
+        if self.veto and (veto := self.vetoed_for(now)):
             return veto
         if now.boot_ns < self._penalty_until_ns:
             return "its last escalation failed"
@@ -96,6 +96,8 @@ class Fitness:
     @property
     def priority(self) -> int:
         """This node's priority, less what failing checks take off."""
+        if not self.handicap:
+            return self._ctx.roster.me.priority
         return max(0, self._ctx.roster.me.priority - self.handicap)
 
     def is_fit(self, now: Instant) -> bool:
@@ -115,9 +117,9 @@ class Fitness:
 
     def next_change_ns(self, now: Instant) -> int | None:
         """BOOTTIME at which a reason ends by itself; None when none does."""
-        ends = (
-            self._healthy_since_ns + HEALTHY_FOR_NS,
-            self._penalty_until_ns,
-            self._standdown_until_ns,
-        )
-        return min([end for end in ends if end > now.boot_ns], default=None)
+        boot_ns, healthy_ns = now.boot_ns, self._healthy_since_ns + HEALTHY_FOR_NS
+        penalty_ns, standdown_ns = self._penalty_until_ns, self._standdown_until_ns
+        if boot_ns >= healthy_ns and boot_ns >= penalty_ns and boot_ns >= standdown_ns:
+            return None
+        ends = (healthy_ns, penalty_ns, standdown_ns)
+        return min([end for end in ends if end > boot_ns])

@@ -91,7 +91,8 @@ class Formation:
         sitting_out = self._ctx.voter.is_sitting_out(now)
         if self.memory is Memory.INTACT:
             if not sitting_out:
-                self._write_once()
+                if not self._is_written:
+                    self._write_once()
                 return
         elif sitting_out:
             return
@@ -107,9 +108,8 @@ class Formation:
 
     def _write_once(self) -> None:
         """A disk that cannot be written is found out before anybody relies on it."""
-        if not self._is_written:
-            self._is_written = True
-            self._ctx.ledger.touch()
+        self._is_written = True
+        self._ctx.ledger.touch()
 
     def _ask_anew(self) -> None:
         self._rid += 1

@@ -4,6 +4,7 @@ It is left out where a BEACON or GRANT went to the peer within the interval, exc
 time, or a node that was dropped from the ranking would never come back into it.
 """
 
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from watchdog.core.messages import PROTOCOL, Hello
@@ -43,43 +44,48 @@ class Greeting:
         self._count = 0
         self._next_ns = 0
         self._said: Said | None = None
+        self._hello: tuple[tuple[Said, int, str], Hello] | None = None
         self._grace_ns = parts.ctx.timing.beacon_ns // GRACE_DIVISOR
 
     def _facts(self, now: Instant) -> Said:
+        """Looked at in every step, so that nothing is sorted or built that is empty."""
         parts = self._parts
         guard, fitness = parts.guard, parts.fitness
-        is_eligible = guard.is_there and fitness.is_fit(now)
+        leader = parts.coordinator()
+        dead, alarms = parts.verdicts.dead, parts.out.alarms
         return Said(
-            is_eligible and (guard.is_off or parts.office is not None),
+            guard.is_there
+            and (guard.is_off or parts.office is not None)
+            and not fitness.unfit_reason(now),
             fitness.is_standing_down(now),
             parts.roster.is_quorum_connected(now),
-            parts.state.now.value,
-            parts.coordinator(),
+            parts.state.word,
+            leader,
             parts.ledger.term,
             fitness.is_healthy,
-            self._verdicts(),
-            tuple(sorted(parts.out.alarms)[:ALARMS_SAID_MAX]),
+            _verdicts(dead, leader) if dead else (),
+            tuple(sorted(alarms)[:ALARMS_SAID_MAX]) if alarms else (),
             fitness.priority,
             bool(fitness.veto),
             parts.is_unwatched,
         )
 
-    def _verdicts(self) -> tuple[str, ...]:
-        """Who is called dead here; the coordinator first, since not all may have room."""
-        leader = self._parts.coordinator()
-        dead = sorted(self._parts.verdicts.dead, key=lambda name: (name != leader, name))
-        return tuple(dead[:VERDICTS_SAID_MAX])
-
     def hello(self, now: Instant) -> Hello:
-        """The present HELLO."""
+        """The present HELLO; the same object for as long as it says the same."""
+        said, seq = self._facts(now), self._parts.ctx.ledger.durable_seq
+        facts = said, seq, self._parts.fitness.unfit_reason(now)[:UNFIT_SAID_MAX]
+        if self._hello is None or self._hello[0] != facts:
+            self._hello = facts, self._make(*facts)
+        return self._hello[1]
+
+    def _make(self, said: Said, seq: int, unfit: str) -> Hello:
         ctx = self._parts.ctx
-        said = self._facts(now)
         return Hello(
             inc=ctx.inc,
             cluster_id=ctx.settings.cluster_id,
             proto=PROTOCOL,
             digest=ctx.settings.digest,
-            seq=ctx.ledger.durable_seq,
+            seq=seq,
             hard_ms=ctx.timing.hard_ms,
             promise_ms=ctx.timing.promise_ms,
             priority=said.priority,
@@ -94,7 +100,7 @@ class Greeting:
             verdicts=said.verdicts,
             alarms=said.alarms,
             config_digests=ctx.settings.config_digests,
-            unfit=self._parts.fitness.unfit_reason(now)[:UNFIT_SAID_MAX],
+            unfit=unfit,
             vetoed=said.vetoed,
             unwatched=said.unwatched,
         )
@@ -145,3 +151,9 @@ class Greeting:
     def next_ns(self) -> int:
         """BOOTTIME at which the next HELLO is due."""
         return self._next_ns
+
+
+def _verdicts(dead: Collection[str], leader: str | None) -> tuple[str, ...]:
+    """Who is called dead here; the coordinator first, since not all may have room."""
+    ranked = sorted(dead, key=lambda name: (name != leader, name))
+    return tuple(ranked[:VERDICTS_SAID_MAX])

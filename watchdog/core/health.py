@@ -111,9 +111,10 @@ class Health:
 
         So long after its return, too, until they have heard it: their verdict is the older one.
         """
-        end_ns = self._watched_ns()
-        is_watched = end_ns is not None and now.boot_ns >= end_ns
-        return self._parts.ctx.settings.expects_lifecheck and not is_watched
+        settings = self._parts.ctx.settings
+        if not settings.expects_lifecheck or self._present is None:
+            return settings.expects_lifecheck
+        return now.boot_ns - self._present.boot_ns < settings.lifecheck_deadtime_ns
 
     def _watched_ns(self) -> int | None:
         if self._present is None:
@@ -133,19 +134,20 @@ class Health:
 
     def tick(self, now: Instant) -> None:
         """Give up a candidacy or the lead when this node's health says so."""
-        parts, office = self._parts, self._parts.office
+        parts, office, fitness = self._parts, self._parts.office, self._parts.fitness
         parts.is_unwatched = self._is_unwatched(now)
-        if self._is_long_lost(now) and parts.fitness.is_healthy:
+        if self._lost is not None and self._is_long_lost(now) and fitness.is_healthy:
             self._judge(now)
         self._alarm_if_nobody_reaches(now)
-        self._vetoed = (self._vetoed or now) if parts.fitness.vetoed_for(now) else None
-        if not parts.fitness.is_healthy or parts.fitness.vetoed_for(now):
+        is_vetoed = bool(fitness.veto and fitness.vetoed_for(now))
+        self._vetoed = (self._vetoed or now) if is_vetoed else None
+        if is_vetoed or not fitness.is_healthy:
             parts.candidacy.abandon(now)
         if office is None or office.phase is Phase.RESIGNING:
             return
         if reason := self._reason_to_leave(office, now):
             self._leave(office, reason, now)
-        elif office.phase is Phase.ESCALATED and parts.fitness.handicap:
+        elif office.phase is Phase.ESCALATED and fitness.handicap:
             self._offer(office, now)
 
     def _reason_to_leave(self, office: Leadership, now: Instant) -> str:
@@ -194,7 +196,10 @@ class Health:
 
     def next_ns(self, now: Instant) -> int | None:
         """BOOTTIME at which this part wants to be looked at."""
-        ends = [self._lost_end_ns()] if self._parts.fitness.is_healthy else []
-        ends += [self._watched_ns()] if self._parts.is_unwatched else []
-        ends += [self._veto_settled_ns()] if self._parts.office is not None else []
+        parts = self._parts
+        if self._lost is None and self._vetoed is None and not parts.is_unwatched:
+            return None
+        ends = [self._lost_end_ns()] if parts.fitness.is_healthy else []
+        ends += [self._watched_ns()] if parts.is_unwatched else []
+        ends += [self._veto_settled_ns()] if parts.office is not None else []
         return min([end for end in ends if end is not None and end > now.boot_ns], default=None)

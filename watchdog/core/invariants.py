@@ -5,7 +5,6 @@ that is the safe side.  What holds across nodes (never two on, one winner per te
 the simulator, which sees them all.
 """
 
-from watchdog.core.candidacy import Phase as BallotPhase
 from watchdog.core.leading import Phase
 from watchdog.core.parts import Parts
 from watchdog.core.states import State
@@ -21,14 +20,14 @@ class Invariants:
     def check(self) -> None:
         """Raise AssertionError if this node has done what it must never do."""
         parts = self._parts
-        office, ballot = parts.office, parts.candidacy.ballot
-        state = parts.state.now
-        assert parts.ledger.term >= self._term, "the term fell"
-        self._term = parts.ledger.term
+        office, ballot, pre = parts.office, parts.candidacy.ballot, parts.candidacy.pre
+        state, term = parts.state.now, parts.ledger.term
+        assert term >= self._term, "the term fell"
+        self._term = term
         assert office is None or ballot is None, "a leader stands for election"
-        if parts.candidacy.phase is not None:
+        if ballot is not None or pre is not None:
             assert state is State.STANDBY, f"a ballot in {state.value}"
-        if parts.candidacy.phase is BallotPhase.VOTE and ballot is not None:
+        if ballot is not None:
             assert parts.voter.is_promised_to(ballot.tenure), "a candidate without its own promise"
         if office is None:
             assert not parts.guard.is_on, "on without a tenure"

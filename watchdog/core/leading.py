@@ -247,14 +247,12 @@ class Leadership:
 
     def next_ns(self, now: Instant) -> int:
         """BOOTTIME at which this part wants to be looked at."""
-        ends = [now.boot_ns + self._ctx.timing.soft_ns]
-        if not self.lease.is_opening:
-            ends.append(self._round_due_ns())
-        if self.lease.start is not None:
-            ends.append(now.boot_ns + self.lease.left_ns(now))
+        lease, soft_ns = self.lease, self._ctx.timing.soft_ns
+        first_ns = now.boot_ns + soft_ns - self._ctx.guard.unanswered_ns(now)
+        if not lease.is_opening:
+            first_ns = min(first_ns, self._round_due_ns())
+        if lease.start is not None:
+            first_ns = min(first_ns, now.boot_ns + lease.left_ns(now))
         if self.phase is not Phase.ESCALATED:
-            ends.append(self._escalation_end_ns())
-        waiting = self._ctx.guard.unanswered_ns(now)
-        if waiting:
-            ends.append(now.boot_ns + self._ctx.timing.soft_ns - waiting)
-        return min(ends)
+            first_ns = min(first_ns, self._escalation_end_ns())
+        return first_ns

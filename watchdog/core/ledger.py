@@ -63,7 +63,9 @@ class Ledger:
     def forget_longer_promises(self, now: Instant, promise_ms: int) -> None:
         """Once every longer promise of an earlier process has run out, only ours is remembered."""
         longest = self.max_promise_ms
-        if longest > promise_ms and elapsed_lo(now, self._born) > longest * MS:
+        if longest <= promise_ms:
+            return
+        if elapsed_lo(now, self._born) > longest * MS:
             self.max_promise_ms, self._is_dirty = promise_ms, True
 
     def membership_accepted(self) -> None:

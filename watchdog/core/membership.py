@@ -89,8 +89,9 @@ class Roster:
         self._settings = settings
         self._reach_ns = settings.timing.reach_ns
         self._hard_ms = settings.timing.hard_ms
-        self._weighed_ns: int | None = None
-        self._reachable = self._covering = 0
+        self._weighed_until_ns = 0
+        self._reachable = 0
+        self._is_connected = self._is_covered = False
         self.me = next(m for m in settings.members if m.name == settings.name)
         self.weights = Weights({m.name: m.weight for m in settings.members})
         self.peers = {m.name: Peer(m) for m in settings.members if m.name != settings.name}
@@ -109,7 +110,7 @@ class Roster:
         peer = self.peers[name]
         if peer.inc not in (None, inc):
             return False
-        self._weighed_ns = None
+        self._weighed_until_ns = 0
         peer.is_linked = peer.is_ranked = False
         peer.kept = peer.hello or peer.kept
         peer.hello = peer.heard_ns = None
@@ -118,9 +119,11 @@ class Roster:
     def hello_received(self, name: str, hello: Hello, now: Instant) -> bool:
         """Take in who a peer is; False when this incarnation, cluster or list is not ours."""
         peer = self.peers[name]
-        self._weighed_ns = None
         if hello.inc in peer.gone:
             return False
+        if hello is peer.hello and hello.inc == peer.inc:
+            return self._said_again(peer, now)
+        self._weighed_until_ns = 0
         peer.kept = None
         if hello.cluster_id != self._settings.cluster_id:
             peer.refused = LostReason.OTHER_CLUSTER
@@ -147,18 +150,30 @@ class Roster:
         peer.heard_ns = now.boot_ns
         return True
 
+    def _said_again(self, peer: Peer, now: Instant) -> bool:
+        """The very HELLO that was taken in last: a sign of life, and a place in the ranking."""
+        peer.is_linked = peer.is_ranked = True
+        peer.refused = None
+        self._alive(peer, now.boot_ns)
+        return True
+
     def heard(self, name: str, now: Instant) -> None:
         """Anything authenticated from its current incarnation counts as a sign of life."""
         peer = self.peers[name]
         if peer.hello is None and peer.kept is not None:
             peer.hello, peer.kept = peer.kept, None  # unranked until its next HELLO
         if peer.hello is not None:
-            peer.heard_ns = now.boot_ns
-            self._weighed_ns = None
+            self._alive(peer, now.boot_ns)
+
+    def _alive(self, peer: Peer, boot_ns: int) -> None:
+        """A later sign of life of a node that is weighed already changes no weight."""
+        if peer.heard_ns is None or boot_ns - peer.heard_ns >= self._reach_ns:
+            self._weighed_until_ns = 0
+        peer.heard_ns = boot_ns
 
     def forget(self) -> None:
         """After network trouble: forget what peers said, but not which processes are dead."""
-        self._weighed_ns = None
+        self._weighed_until_ns = 0
         for peer in self.peers.values():
             peer.hello = peer.heard_ns = peer.kept = None
             peer.is_ranked = False
@@ -170,25 +185,34 @@ class Roster:
 
     def reachable_weight(self, now: Instant) -> int:
         """The weight of all reachable voters, this node included."""
-        self._weigh(now)
+        if now.boot_ns >= self._weighed_until_ns:
+            self._weigh(now.boot_ns)
         return self._reachable
 
-    def _weigh(self, now: Instant) -> None:
-        """Weigh who is heard, once for an instant: several rules of one step ask for it."""
-        if self._weighed_ns == now.boot_ns:
-            return
+    def _weigh(self, boot_ns: int) -> None:
+        """Weigh who is heard; it holds until the first of them has been silent for `reach`.
+
+        Several rules of every step ask for it.  What changes it sooner sets `_weighed_until_ns`
+        to 0.
+        """
         reachable = covering = self.me.weight
+        until_ns = boot_ns + self._reach_ns
         for peer in self.peers.values():
-            if peer.heard_ns is None or now.boot_ns - peer.heard_ns >= self._reach_ns:
+            if peer.heard_ns is None or boot_ns - peer.heard_ns >= self._reach_ns:
                 continue
+            until_ns = min(until_ns, peer.heard_ns + self._reach_ns)
             reachable += peer.member.weight
             if peer.hello is not None and promise_covers(peer.hello.promise_ms, self._hard_ms):
                 covering += peer.member.weight
-        self._weighed_ns, self._reachable, self._covering = now.boot_ns, reachable, covering
+        self._weighed_until_ns, self._reachable = until_ns, reachable
+        self._is_connected = self.weights.is_quorum(reachable)
+        self._is_covered = self.weights.is_quorum(covering)
 
     def is_quorum_connected(self, now: Instant) -> bool:
         """Whether voters of quorum weight are heard."""
-        return self.weights.is_quorum(self.reachable_weight(now))
+        if now.boot_ns >= self._weighed_until_ns:
+            self._weigh(now.boot_ns)
+        return self._is_connected
 
     def is_candidate(self, name: str, now: Instant) -> bool:
         """Whether `name` is reachable, eligible and quorum-connected: somebody to wait for."""
@@ -231,8 +255,9 @@ class Roster:
 
     def is_covered(self, now: Instant) -> bool:
         """Whether voters of quorum weight promise long enough for this node's hard bound."""
-        self._weigh(now)
-        return self.weights.is_quorum(self._covering)
+        if now.boot_ns >= self._weighed_until_ns:
+            self._weigh(now.boot_ns)
+        return self._is_covered
 
     def lost_reason(self, name: str, now: Instant) -> LostReason | None:
         """Why `name` does not count, or None when it does."""

@@ -272,15 +272,15 @@ class Node:
         parts, guard = self._parts, self._parts.guard
         is_held = parts.office is not None
         return Facts(
-            uplink_up=self._uplink.is_up,
-            loaded=(
+            self._uplink.is_up,
+            (
                 parts.formation.is_over
                 and not parts.voter.is_sitting_out(now)
                 and guard.is_there
                 and (guard.is_off or is_held)
             ),
-            quorum=parts.roster.is_quorum_connected(now) or parts.voter.follows() is not None,
-            leading=is_held,
+            parts.roster.is_quorum_connected(now) or parts.voter.follows() is not None,
+            is_held,
         )
 
     def _settle(self, now: Instant) -> None:
@@ -336,27 +336,27 @@ class Node:
     def next_deadline(self) -> int:
         """BOOTTIME (ns) at which `step(Ticked())` wants to be called at the latest."""
         now, parts = self._now, self._parts
-        ends: list[int | None] = [
-            self._greeting.next_ns,
+        first_ns = self._greeting.next_ns
+        for end_ns in (
             self._uplink.next_ns(),
             self._orders.next_ns(),
             parts.handing.next_ns(),
             parts.formation.next_ns(now),
             parts.fitness.next_change_ns(now),
             self._health.next_ns(now),
-        ]
-        if parts.office is not None and parts.office.phase is not Phase.RESIGNING:
-            ends.append(parts.office.next_ns(now))
-        elif parts.office is not None:
-            silent_ns = parts.guard.unanswered_ns(now)
-            ends.append(now.boot_ns + parts.ctx.timing.hard_ns - silent_ns if silent_ns else None)
-        elif parts.state.now is State.STANDBY:
-            ends.append(parts.candidacy.next_ns(now))
-        if parts.voter.promise is not None:
-            ends.append(now.boot_ns + parts.voter.promise_left_ns(now))
-        sitout_ns = parts.voter.sitout_left_ns(now)
-        if sitout_ns > 0:
-            ends.append(now.boot_ns + sitout_ns)
-        if parts.voter.reserve is not None:
-            ends.append(parts.voter.reserve.until_ns)
-        return max(min([end for end in ends if end is not None]), now.boot_ns + WAKE_MIN_NS)
+            self._term_next_ns(now),
+            parts.voter.next_ns(now),
+        ):
+            if end_ns is not None and end_ns < first_ns:
+                first_ns = end_ns
+        return max(first_ns, now.boot_ns + WAKE_MIN_NS)
+
+    def _term_next_ns(self, now: Instant) -> int | None:
+        """When the office, or what may lead to one, wants to be looked at."""
+        parts, office = self._parts, self._parts.office
+        if office is None:
+            return parts.candidacy.next_ns(now) if parts.state.now is State.STANDBY else None
+        if office.phase is not Phase.RESIGNING:
+            return office.next_ns(now)
+        silent_ns = parts.guard.unanswered_ns(now)
+        return now.boot_ns + parts.ctx.timing.hard_ns - silent_ns if silent_ns else None

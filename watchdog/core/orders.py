@@ -132,10 +132,8 @@ class Orders:
     def tick(self, now: Instant) -> None:
         """End what has waited too long; give the leadership back to a better node."""
         parts = self._parts
-        for rid, until_ns in list(self._waiting.items()):
-            if now.boot_ns >= until_ns:
-                del self._waiting[rid]
-                self._reply(rid, "the coordinator did not answer", ok=False)
+        if self._waiting:
+            self._end_waits(now)
         parts.handing.expire(now)
         office = parts.office
         if office is None or office.phase is Phase.RESIGNING:
@@ -148,6 +146,12 @@ class Orders:
             if target is not None:
                 parts.handing.ask_ready(Handover(target, FAILBACK), office, now)
 
+    def _end_waits(self, now: Instant) -> None:
+        for rid, until_ns in list(self._waiting.items()):
+            if now.boot_ns >= until_ns:
+                del self._waiting[rid]
+                self._reply(rid, "the coordinator did not answer", ok=False)
+
     def next_ns(self) -> int | None:
         """BOOTTIME of the nearest end of a wait."""
-        return min(self._waiting.values(), default=None)
+        return min(self._waiting.values()) if self._waiting else None

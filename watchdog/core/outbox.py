@@ -115,22 +115,22 @@ class Context:
     guard: Guard
     voter: Voter
     out: Outbox
+    me: str = field(init=False)
+    """This node's name."""
+    timing: Timing = field(init=False)
+    """Every number of the election."""
 
-    @property
-    def me(self) -> str:
-        """This node's name."""
-        return self.settings.name
-
-    @property
-    def timing(self) -> Timing:
-        """Every number of the election."""
-        return self.settings.timing
+    def __post_init__(self) -> None:
+        """Fields, not properties: they are read a hundred times in a step."""
+        object.__setattr__(self, "me", self.settings.name)
+        object.__setattr__(self, "timing", self.settings.timing)
 
     def send(self, peer: str, message: Message, now: Instant) -> None:
         """Say `message` to one peer."""
-        if isinstance(message, Beacon | Grant):
+        kind = type(message)
+        if kind is Beacon or kind is Grant:
             self.roster.peers[peer].said_ns = now.boot_ns
-        self.out.put(Send(peer, message))
+        self.out.effects.append(Send(peer, message))
 
     def broadcast(self, message: Message, now: Instant) -> None:
         """Say `message` to every other member."""

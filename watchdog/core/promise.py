@@ -64,7 +64,9 @@ class Voter:
 
     def is_sitting_out(self, now: Instant) -> bool:
         """Whether an earlier process of this node may still owe a promise."""
-        if self._is_sitting_out and self.sitout_left_ns(now) <= 0:
+        if not self._is_sitting_out:
+            return False
+        if self.sitout_left_ns(now) <= 0:
             self._is_sitting_out = False
             self.free_since = now
         return self._is_sitting_out
@@ -108,11 +110,24 @@ class Voter:
             self._roster.peers[holder].is_ranked = False
         return holder
 
+    def next_ns(self, now: Instant) -> int | None:
+        """BOOTTIME at which the promise, the sit-out or the reserve ends; None: none stands."""
+        end_ns = None
+        if self.promise is not None:
+            end_ns = now.boot_ns + self.promise_left_ns(now)
+        if self._is_sitting_out and (left_ns := self.sitout_left_ns(now)) > 0:
+            sitout_ns = now.boot_ns + left_ns
+            end_ns = sitout_ns if end_ns is None else min(end_ns, sitout_ns)
+        if self.reserve is not None:
+            end_ns = self.reserve.until_ns if end_ns is None else min(end_ns, self.reserve.until_ns)
+        return end_ns
+
     def follows(self) -> str | None:
         """The other node that this voter supports at present."""
-        if self.promise is None or self.promise.tenure.node == self._me:
+        promise = self.promise
+        if promise is None or promise.tenure.node == self._me:
             return None
-        return self.promise.tenure.node
+        return promise.tenure.node
 
     def is_promised_to(self, tenure: Tenure) -> bool:
         """Whether the promise is to exactly this tenure."""

@@ -104,23 +104,15 @@ class NodeState:
     """The state of one node; `fire` is the only door."""
 
     def __init__(self, initial: State = State.LOADING) -> None:
-        self._machine = Machine(
-            model=None, states=State, initial=initial, auto_transitions=False, send_event=False
-        )
-        self._model = _Model()
-        self._machine.add_model(self._model, initial=initial)
-        for row in TABLE:
-            self._machine.add_transition(row.trigger.value, row.source, row.target)
-
-    @property
-    def now(self) -> State:
-        """The current state."""
-        return cast("State", self._model.state)
+        self.now = initial
+        """The current state; only `fire` changes it."""
+        self.word = initial.value
+        """Its name, for HELLO: the attribute `value` of an Enum costs a call, in every step."""
 
     def fire(self, trigger: Trigger) -> tuple[State, State]:
         """Change the state; (old, new). An illegal row raises MachineError: our bug."""
-        old = self.now
-        cast("Callable[[], bool]", getattr(self._model, trigger.value))()
+        old, self.now = self.now, _referee.target(self.now, trigger)
+        self.word = self.now.value
         return old, self.now
 
 
@@ -128,3 +120,29 @@ class _Model:
     """What `transitions` decorates; kept private because mypy cannot see what it adds."""
 
     state: object = None
+
+
+class _Referee:
+    """One machine of `transitions` for all nodes of a process: it is asked, and keeps nothing."""
+
+    def __init__(self) -> None:
+        self._machine = Machine(
+            model=None,
+            states=State,
+            initial=State.LOADING,
+            auto_transitions=False,
+            send_event=False,
+        )
+        self._model = _Model()
+        self._machine.add_model(self._model, initial=State.LOADING)
+        for row in TABLE:
+            self._machine.add_transition(row.trigger.value, row.source, row.target)
+
+    def target(self, state: State, trigger: Trigger) -> State:
+        """Where `trigger` leads from `state`; MachineError when no row says so."""
+        self._model.state = state
+        cast("Callable[[], bool]", getattr(self._model, trigger.value))()
+        return cast("State", self._model.state)
+
+
+_referee: Final = _Referee()

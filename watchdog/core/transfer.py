@@ -215,6 +215,8 @@ class Handing:
 
     def repeat_releases(self, now: Instant) -> None:
         """Say the releases of the last moments again."""
+        if not self._repeats:
+            return
         for repeat in self._repeats:
             if now.boot_ns >= repeat.at_ns:
                 self._ctx.broadcast(repeat.release, now)
@@ -224,10 +226,12 @@ class Handing:
 
     def next_ns(self) -> int | None:
         """BOOTTIME at which this part wants to be looked at."""
+        if not self._repeats:
+            return None if self.handover is None else self.handover.until_ns
         ends = [repeat.at_ns for repeat in self._repeats]
         if self.handover is not None:
             ends.append(self.handover.until_ns)
-        return min(ends, default=None)
+        return min(ends)
 
     # --- failback
 

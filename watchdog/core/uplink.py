@@ -36,6 +36,8 @@ class Uplink:
 
     def tick(self, now: Instant) -> None:
         """Believe a change that has lasted."""
+        if self._raw == self.is_up:
+            return
         due_ns = self._due_ns()
         if due_ns is not None and now.boot_ns >= due_ns:
             self.is_up = self._raw
