@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from bench import detection, failover, idle, ipc_rate, machine, postgres_killed, procd, report
-from watchdog.cli.demo.interrupt import TooLateError
+from bench.peers import measure as peers
+from bench.peers import table as peers_table
+from bench.peers.faults import FAULTS
+from watchdog.cli.demo.interrupt import InterruptedDemoError, TooLateError
 from watchdog.cli.demo.lab import LabError
 from watchdog.config.timing import PROFILES
 
@@ -45,6 +48,13 @@ def _detection(chosen: argparse.Namespace) -> dict[str, Any]:
     return asyncio.run(detection.measure(wanted))
 
 
+def _peers(chosen: argparse.Namespace) -> dict[str, Any]:
+    few = peers.REPS_QUICK if chosen.quick else peers.REPS
+    idle_s = min(chosen.idle, peers.IDLE_S)
+    wanted = frozenset(chosen.peer or ())
+    return peers.measure(peers.Wanted(chosen.reps or few, idle_s, wanted, tuple(FAULTS)))
+
+
 MORE: Final = {
     "postgres killed": Part(
         lambda chosen: postgres_killed.measure(reps(chosen, "postgres killed")), report.postgres
@@ -52,6 +62,7 @@ MORE: Final = {
     "ipc": Part(lambda _: ipc_rate.measure(), report.ipc),
     "procd 2008": Part(lambda chosen: procd.measure(chosen.kills), report.procd),
     "detection": Part(_detection, report.detection),
+    "peers": Part(_peers, peers_table.text),
 }
 PARTS: Final = (*failover.FAULTS, "idle", "status", *MORE)
 
@@ -66,6 +77,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--only", choices=PARTS, action="append", help="may be repeated")
     parser.add_argument("--profile", default="default", help="of outages: default,fast")
     parser.add_argument("--idle", type=float, default=IDLE_S, help="seconds (%(default)s)")
+    parser.add_argument("--quick", action="store_true", help="each fault once beside the peers")
+    parser.add_argument("--peer", action="append", help="only this one of peers; may be repeated")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the raw figures")
     chosen = parser.parse_args()
     chosen.profiles = chosen.profile.split(",")
@@ -98,12 +111,18 @@ def _outages(profile: str, faults: Mapping[str, int]) -> Part:
 
 
 def main() -> int:
-    """Entry: exit code 1 when two nodes ever held the VIP, 2 when something was not measured."""
+    """Entry: exit code 1 when two nodes ever held the VIP, 2 when something was not measured.
+
+    Of the peers only ours is judged: `holders_most` is of our rows.  130: interrupted.
+    """
     chosen = options()
     if os.geteuid() != 0:
         print("make bench needs root: it makes network namespaces", file=sys.stderr)
         return 2
-    codes = [_measure(chosen, name, part) for name, part in parts(chosen).items()]
+    try:
+        codes = [_measure(chosen, name, part) for name, part in parts(chosen).items()]
+    except InterruptedDemoError:
+        return 130
     print(report.conditions(machine.facts()))
     return max(codes)
 
