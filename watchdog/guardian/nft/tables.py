@@ -1,0 +1,214 @@
+"""The gate's tables in the kernel: make, open a ticket, arm, close, look after, remove.
+
+Rule: one thread uses them, each call does one thing and waits only for the kernel.  What is made
+is closed; tables that somebody changed are not mended but made anew.  "" means done, any other
+text says what is wrong.
+"""
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from watchdog.guardian.nft import batch, leasing, listing, ruleset
+from watchdog.guardian.nft.kernel import Kernel, RefusedError
+from watchdog.guardian.plan import Vip
+
+_GENERATIONS: Final = 1 << 32
+
+
+class Outcome(NamedTuple):
+    """What came of a ticket or an arm; `remade` says why the tables had to be made anew."""
+
+    why: str
+    remade: str = ""
+
+
+class Tables:
+    """All tables of one gate. Nothing is in the kernel before `make`."""
+
+    def __init__(self, table: str, vips: tuple[Vip, ...], kernel: Kernel) -> None:
+        self._table = table
+        self._vips = vips
+        self._kernel = kernel
+        self._interfaces: tuple[str, ...] = ()
+        self._families = ruleset.Setup(table, vips, ()).families
+        self._opening = leasing.Template(leasing.opening(table))
+        self._reopening = leasing.Template(leasing.reopening(table))
+        self._arming = leasing.Template(leasing.arming(table, self._families))
+        self._closing = leasing.Template(leasing.closing(table, self._families))
+        self._made: tuple[listing.Thing, ...] = ()
+        self._generation = 0
+        self._commits = 0
+        """Own transactions since the generation was read: each is one generation."""
+        self._is_proven = False
+
+    def make(self) -> None:
+        """Make all of it anew, closed. Raises OSError that says what the kernel refused."""
+        self._interfaces = tuple(self._present())
+        setup = ruleset.Setup(self._table, self._vips, self._interfaces)
+        requests = ruleset.creation(setup)
+        try:
+            self._kernel.do(requests)
+        except RefusedError as error:
+            seq, code = error.faults[0]
+            what = listing.describe(requests[seq - 1]) if seq else "the transaction"
+            raise OSError(code, f"{what}: {os.strerror(code)}") from None
+        self._is_proven = False
+        self._generation = self._read_generation()
+        self._commits = 0
+        self._made = self._list()
+        expected = len(requests) - 2 * len(self._families)
+        if len(self._made) != expected:
+            self._made = ()  # somebody was faster; the next check makes it anew
+
+    def open(self, no: int, round_no: int, timeout_ms: int) -> Outcome:
+        """Put the ticket of a round; when it returns, the kernel has it."""
+        try:
+            self._fill(self._opening, no, round_no, timeout_ms)
+        except RefusedError as error:
+            if error.errno == errno.EEXIST:
+                return self._open_again(self._reopening, no, round_no, timeout_ms)
+            if error.errno != errno.ENOENT:
+                return Outcome(_say(error))
+            remade = self._remake("its table is gone")
+            if remade.why:
+                return remade
+            return self._open_again(self._opening, no, round_no, timeout_ms, remade.remade)
+        except OSError as error:
+            return Outcome(_say(error))
+        return Outcome("")
+
+    def arm(self, no: int, round_no: int, timeout_ms: int) -> Outcome:
+        """Put the lease by spending a ticket; without the ticket nothing changes."""
+        try:
+            self._fill(self._arming, no, round_no, timeout_ms)
+        except RefusedError as error:
+            if error.faults == [(self._arming.size, errno.ENOENT)]:
+                return Outcome(f"the ticket of round {round_no} has expired or was spent")
+            if error.errno != errno.ENOENT:
+                return Outcome(_say(error))
+            remade = self._remake("its table is gone")
+            return Outcome(remade.why or "the gate had gone; the next round arms it", remade.remade)
+        except OSError as error:
+            return Outcome(_say(error))
+        return Outcome(self._prove())
+
+    def close(self) -> Outcome:
+        """End the lease and void all tickets, in one transaction."""
+        self._is_proven = False
+        try:
+            self._transact(self._closing)
+        except RefusedError as error:
+            if error.errno == errno.ENOENT:
+                return self._remake("its table is gone")
+            return Outcome(_say(error))
+        except OSError as error:
+            return Outcome(_say(error))
+        return Outcome("")
+
+    def check(self) -> Outcome:
+        """See that all of it is there as it was made; else make it anew."""
+        try:
+            missing = self._missing()
+        except OSError as error:
+            return Outcome(_say(error))
+        return self._remake(missing) if missing else Outcome("")
+
+    def remove(self) -> None:
+        """Remove what there is. Raises OSError."""
+        remove(self._kernel, self._table)
+
+    def _missing(self) -> str:
+        come = [name for name in self._present() if name not in self._interfaces]
+        if come:
+            return f"interface {come[0]} has come"
+        generation = self._read_generation()
+        if not self._made or generation != (self._generation + self._commits) % _GENERATIONS:
+            found = self._list()
+            if not self._made or found != self._made:
+                return listing.difference(self._made, found)
+            self._generation, self._commits = generation, 0
+        return ""
+
+    def _remake(self, why: str) -> Outcome:
+        try:
+            self.make()
+        except OSError as error:
+            self._made = ()
+            return Outcome(f"{why}, and it cannot be made anew: {error.strerror}")
+        return Outcome("", f"{why}; it was made anew, closed")
+
+    def _open_again(
+        self, how: leasing.Template, no: int, round_no: int, timeout_ms: int, remade: str = ""
+    ) -> Outcome:
+        try:
+            self._fill(how, no, round_no, timeout_ms)
+        except OSError as error:
+            return Outcome(_say(error), remade)
+        return Outcome("", remade)
+
+    def _prove(self) -> str:
+        """Read the first lease of a time back: what was acknowledged must be there."""
+        if self._is_proven:
+            return ""
+        for family in self._families:
+            try:
+                self._kernel.ask(leasing.question(self._table, family))
+            except OSError as error:
+                return f"the lease does not read back from {batch.FAMILIES[family]}: {error}"
+        self._is_proven = True
+        return ""
+
+    def _fill(self, how: leasing.Template, no: int, round_no: int, timeout_ms: int) -> None:
+        how.fill(no, round_no, timeout_ms)
+        self._transact(how)
+
+    def _transact(self, how: leasing.Template) -> None:
+        self._kernel.transact(how.data, how.size)
+        self._commits += 1
+
+    def _present(self) -> Iterator[str]:
+        for interface in dict.fromkeys(vip.interface for vip in self._vips):
+            try:
+                socket.if_nametoindex(interface)
+            except OSError:
+                continue
+            yield interface
+
+    def _read_generation(self) -> int:
+        try:
+            return listing.generation(self._kernel.ask(listing.GENERATION))
+        except ValueError as error:
+            raise OSError(errno.EBADMSG, str(error)) from None
+
+    def _list(self) -> tuple[listing.Thing, ...]:
+        found: list[listing.Thing] = []
+        for question in listing.questions(self._table, self._families, self._interfaces):
+            try:
+                found += listing.things(self._kernel.ask(question), self._table)
+            except FileNotFoundError:
+                continue  # the list that is too short says so
+            except ValueError as error:
+                raise OSError(errno.EBADMSG, str(error)) from None
+        return tuple(found)
+
+
+def remove(kernel: Kernel, table: str) -> None:
+    """Remove the tables of that name in all families. Raises OSError."""
+    found = []
+    for family in batch.FAMILIES:
+        try:
+            kernel.ask(listing.table_question(table, family))
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.EOPNOTSUPP, errno.EAFNOSUPPORT}:
+                raise
+        else:
+            found.append(family)
+    if found:
+        kernel.do(ruleset.removal(table, found))
+
+
+def _say(error: OSError) -> str:
+    return f"nf_tables: {error.strerror or error}"
