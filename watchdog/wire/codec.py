@@ -6,11 +6,12 @@ refused.  `encode` checks the same bounds: a value beyond them is our own bug, a
 ValueError where it was made.  docs/protocol.md; the table is in `layouts`.
 """
 
+from collections.abc import Callable
 from typing import Final, NamedTuple, NoReturn
 
 import msgpack
 
-from watchdog.core.messages import Message
+from watchdog.core.messages import Hello, Message
 from watchdog.wire.errors import ProtocolError
 from watchdog.wire.fields import ITEMS_MAX, U64_MAX, describe
 from watchdog.wire.layouts import LAYOUTS, REQUIRED, Layout
@@ -22,15 +23,20 @@ KEYS_MAX: Final = 64
 STRING_SIZE_MAX: Final = 1024
 """Bytes: the longest text is 256 characters of up to four."""
 
+HELLOS_MAX: Final = 128
+"""So many bodies of HELLO are remembered: a node says the same for hours, every beacon interval."""
+
 ENVELOPE_SIZE: Final = 4
 _BY_NUMBER: Final = {layout.number: layout for layout in LAYOUTS}
 _BY_CLASS: Final = {layout.make: layout for layout in LAYOUTS}
 _ARRAY: Final = bytes([0x90 + ENVELOPE_SIZE])
-_HEADS: Final = {
-    number: _ARRAY + bytes(msgpack.packb(number)) + bytes(msgpack.packb(GROUP))
-    for number in _BY_NUMBER
-}
+_pack: Final[Callable[[object], bytes]] = msgpack.Packer().pack
+_HEADS: Final = {number: _ARRAY + _pack(number) + _pack(GROUP) for number in _BY_NUMBER}
 """Everything before `seq`, by the number of the message."""
+_HELLO_HEAD: Final = _HEADS[_BY_CLASS[Hello].number]
+_FIXINT_MAX: Final = 0x7F
+_INTEGER_SIZES: Final = {0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9}
+"""First byte of an unsigned integer that is longer than this byte -> all of its bytes."""
 
 
 class Packed(NamedTuple):
@@ -41,7 +47,24 @@ class Packed(NamedTuple):
 
     def numbered(self, seq: int) -> bytes:
         """The payload."""
-        return self.head + _integer(seq) + self.body
+        return self.head + _pack(seq) + self.body
+
+
+class _Memory:
+    """What was packed and read last. It changes no answer: a body means the same every time."""
+
+    def __init__(self) -> None:
+        self.packed: dict[type[Message], tuple[Message, Packed]] = {}
+        self.hellos: dict[bytes, Message] = {}
+
+    def keep_hello(self, body: bytes, hello: Message) -> None:
+        """Remember what these bytes mean; the oldest is forgotten."""
+        if len(self.hellos) >= HELLOS_MAX:
+            del self.hellos[next(iter(self.hellos))]
+        self.hellos[body] = hello
+
+
+_memory: Final = _Memory()
 
 
 def encode(message: Message, seq: int = 0) -> bytes:
@@ -50,8 +73,15 @@ def encode(message: Message, seq: int = 0) -> bytes:
 
 
 def pack(message: Message) -> Packed:
-    """All that is the same for every receiver."""
-    layout = _BY_CLASS[type(message)]
+    """All that is the same for every receiver; made once for one and the same message."""
+    kind = type(message)
+    known = _memory.packed.get(kind)
+    if known is None or known[0] is not message:
+        known = _memory.packed[kind] = message, _packed(message, _BY_CLASS[kind])
+    return known[1]
+
+
+def _packed(message: Message, layout: Layout) -> Packed:
     body = {}
     for key, read, _ in layout.readers:
         value = getattr(message, key)
@@ -60,7 +90,7 @@ def pack(message: Message) -> Packed:
         except ValueError as error:
             raise ValueError(_fault(layout, key, error, value)) from None
         body[key] = value
-    return Packed(_HEADS[layout.number], msgpack.packb(body))
+    return Packed(_HEADS[layout.number], _pack(body))
 
 
 def decode(payload: bytes, peer: str) -> Message:
@@ -70,22 +100,52 @@ def decode(payload: bytes, peer: str) -> Message:
 
 def decode_numbered(payload: bytes, peer: str) -> tuple[int, Message]:
     """The same with its `seq`, by which two copies of one message are known."""
+    if payload.startswith(_HELLO_HEAD) and len(payload) <= SHORT_SIZE:
+        return _decode_hello(payload, peer)
+    return _decode(payload, peer)
+
+
+def _decode_hello(payload: bytes, peer: str) -> tuple[int, Message]:
+    """A body that was read before needs no second look: most HELLOs say what the last one said."""
+    seq, body = _cut(payload, len(_HELLO_HEAD))
+    hello = _memory.hellos.get(body)
+    if hello is not None:
+        return seq, hello
+    seq, hello = _decode(payload, peer)
+    if body:
+        _memory.keep_hello(body, hello)
+    return seq, hello
+
+
+def _cut(payload: bytes, at: int) -> tuple[int, bytes]:
+    """`seq` and all behind it; nothing behind it where no such number stands."""
+    first = payload[at] if at < len(payload) else 0
+    if first <= _FIXINT_MAX:
+        return first, payload[at + 1 :]
+    end = at + _INTEGER_SIZES.get(first, len(payload))
+    return int.from_bytes(payload[at + 1 : end], "big"), payload[end:]
+
+
+def _decode(payload: bytes, peer: str) -> tuple[int, Message]:
     layout, seq, body = _open(payload, peer)
-    values = []
+    get = body.get
+    try:
+        return seq, layout.make(*[read(get(key, default)) for key, read, default in layout.readers])
+    except ValueError:
+        _blame(layout, body, peer)
+
+
+def _blame(layout: Layout, body: dict[object, object], peer: str) -> NoReturn:
+    """Find the first field that cannot be read, and say so."""
     for key, read, default in layout.readers:
         value = body.get(key, default)
         if value is REQUIRED:
             raise ProtocolError(peer, f"{layout.name} without {key}")
         try:
-            values.append(read(value))
+            read(value)
         except ValueError as error:
             raise ProtocolError(peer, _fault(layout, key, error, value)) from None
-    return seq, layout.make(*values)
-
-
-def _integer(value: int) -> bytes:
-    packed: bytes = msgpack.packb(value)
-    return packed
+    raise AssertionError("a field that could not be read can be read now")
 
 
 def _open(payload: bytes, peer: str) -> tuple[Layout, int, dict[object, object]]:

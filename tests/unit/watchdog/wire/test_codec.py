@@ -9,7 +9,8 @@ import pytest
 
 from tests.wire.samples import BARE, FULL, INC, TENURE
 from watchdog.core.messages import Beacon, Hello, Message, StateRequest, Tenure, Vote
-from watchdog.wire.codec import decode, decode_numbered, encode, pack
+from watchdog.wire import codec
+from watchdog.wire.codec import HELLOS_MAX, decode, decode_numbered, encode, pack
 from watchdog.wire.errors import ProtocolError
 from watchdog.wire.fields import DURATION_MS_MAX
 from watchdog.wire.frames import FRAME_SIZE_MAX
@@ -229,3 +230,34 @@ def test_one_packing_serves_every_receiver(seq: int) -> None:
         envelope = msgpack.unpackb(packed.numbered(seq), strict_map_key=False)
         assert msgpack.packb(envelope) == packed.numbered(seq) == encode(message, seq), layout
         assert decode_numbered(packed.numbered(seq), "beta") == (seq, message)
+
+
+HELLO = next(message for message in FULL if isinstance(message, Hello))
+SEQS = (0, 1, 127, 128, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**64 - 1)
+
+
+@pytest.mark.parametrize("seq", SEQS)
+def test_the_same_hello_under_another_number_is_known_again(seq: int) -> None:
+    """A body that was read before is not read again, whatever stands in front of it."""
+    first = decode(encode(HELLO), "beta")
+    assert decode_numbered(encode(HELLO, seq), "gamma") == (seq, first)
+    assert decode(encode(HELLO, seq), "gamma") is first
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x93", b"\xc0", b"\xcf\0", b"\xd9\1a", b"\xff"])
+def test_a_known_hello_behind_a_bad_number_is_refused(damage: bytes) -> None:
+    """What was read before vouches for itself only, not for what stands in front of it."""
+    head, body = pack(HELLO)
+    decode(head + b"\0" + body, "beta")
+    with pytest.raises(ProtocolError):
+        decode(head + damage + body, "beta")
+    with pytest.raises(ProtocolError):
+        decode(head + damage, "beta")
+
+
+def test_only_so_many_hellos_are_remembered() -> None:
+    """A peer that says something new every time costs a bounded memory."""
+    for priority in range(3 * HELLOS_MAX):
+        decode(encode(replace(HELLO, priority=priority)), "beta")
+        assert len(codec._memory.hellos) <= HELLOS_MAX
+    assert decode(encode(HELLO), "beta") == HELLO
