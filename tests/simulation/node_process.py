@@ -90,7 +90,8 @@ class NodeProcess:
         self._inbox: deque[events.Event] = deque()
         self._wake = -1
         self._due_ns = 0
-        self._last: tuple[Message | None, bytes] = (None, b"")
+        self._packed: dict[type[Message], tuple[Message, bytes]] = {}
+        """The message of each kind that was said last, with its bytes: broadcasts, and HELLO."""
         self._slot = loaded.next_slot
         self._seq = loaded.seq
         self._heals = loaded.amnesiac
@@ -203,6 +204,7 @@ class NodeProcess:
                 | fx.Deescalate()
                 | fx.ProbeVip()
                 | fx.CheckReady()
+                | fx.Reannounce()
             ):
                 self._tell(guard_translate.to_packet(effect))
             case fx.Save():
@@ -237,12 +239,12 @@ class NodeProcess:
         link = self.links.get(self._peers[peer])
         if link is None:
             return
-        last, payload = self._last
-        if last is not message:
-            payload = codec.encode(message)
-            self._last = (message, payload)
+        kind = type(message)
+        known = self._packed.get(kind)
+        if known is None or known[0] is not message:
+            known = self._packed[kind] = (message, codec.encode(message))
         stage.sends += 1
-        stage.network.send(self, link, payload)
+        stage.network.send(self, link, known[1])
 
     def _tell(self, packet: protocol.ToGuardian) -> None:
         if type(packet) is protocol.Escalate:
@@ -313,7 +315,9 @@ class NodeProcess:
         stage = self.stage
         stage.crc = crc32(payload, stage.crc)
         name = stage.machines[peer].name
-        message = codec.decode(payload, name)
+        message = stage.read.get(payload)
+        if message is None:
+            message = stage.read.keep(payload, codec.decode(payload, name))
         if type(message) is Hello:
             link.incs[peer] = message.inc
         inc = link.incs.get(peer)

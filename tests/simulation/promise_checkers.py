@@ -50,7 +50,7 @@ class PromiseIsKept:
         message = event.message
         kind = type(message)
         if kind is Beacon or kind is Vote:
-            assert isinstance(message, Beacon | Vote)
+            assert isinstance(message, (Beacon, Vote))
             self._note(process, message)
         elif kind is Release:
             assert isinstance(message, Release)

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from tests.simulation.clocks import ClockPair
 from tests.simulation.disk import Disk
 from tests.simulation.heap import Heap
 from tests.simulation.network import Network, Process
+from watchdog.core.messages import Message
 
 Look = Callable[..., None]
 
@@ -68,6 +69,20 @@ class Place(Protocol):
     node: Process | None
 
 
+READ_MAX: Final = 256
+
+
+class Read(dict[bytes, Message]):
+    """What the bytes that were decoded last mean: a broadcast is decoded once, not by everybody."""
+
+    def keep(self, payload: bytes, message: Message) -> Message:
+        """Remember one more; the oldest is forgotten."""
+        if len(self) >= READ_MAX:
+            del self[next(iter(self))]
+        self[payload] = message
+        return message
+
+
 @dataclass(slots=True)
 class Stage:
     """One simulation's shared things."""
@@ -81,6 +96,7 @@ class Stage:
     machines: list[Any] = field(default_factory=list)
     log: Callable[[str, str, str], None] | None = None
     """(machine, part, text) of the readable trace; None: nobody reads."""
+    read: Read = field(default_factory=Read)
     crc: int = 0
     sends: int = 0
     steps: int = 0
