@@ -90,12 +90,67 @@ def freeze_both(world: World, rng: Random) -> bool:
     return machine.guardian is not None
 
 
+def freeze_everything(world: World, rng: Random) -> bool:
+    """All processes of a node stand still, its sentinel too: only the gate is left."""
+    machine = victim(world, rng)
+    if not machine.kernel.has_gate or machine.guardian is None:
+        return False
+    duration = freeze_ns(world, rng)
+    for process in (machine.guardian, machine.node, machine.sentinel):
+        if process is not None:
+            process.freeze(duration)
+    return True
+
+
+def sentinel_crash(world: World, rng: Random) -> bool:
+    """SIGKILL the sentinel; where there is a gate, also of a frozen guardian, or with it."""
+    machine = victim(world, rng)
+    is_alone = machine.guardian is None or machine.guardian.frozen
+    if machine.sentinel is None or (is_alone and not machine.kernel.has_gate):
+        return False
+    machine.crash_sentinel()
+    if machine.kernel.has_gate and rng.random() < 0.3:
+        machine.crash_guardian()
+    return True
+
+
+def rules_flushed(world: World, rng: Random) -> bool:
+    """`nft flush ruleset`: the gate is gone, while those who would make it anew are awake."""
+    machine = victim(world, rng)
+    guards = (machine.guardian, machine.sentinel)
+    if not machine.kernel.has_gate or any(g is None or g.frozen for g in guards):
+        return False
+    machine.kernel.flush_rules()
+    world.stage.watch.tell(world.stage.watch.held, machine)
+    return True
+
+
+def rules_reloaded(world: World, rng: Random) -> bool:
+    """Thousands of foreign rules are reloaded again and again, which holds every call."""
+    machine = victim(world, rng)
+    machine.is_nft_busy = True
+    world.later(int(rng.expovariate(1 / (4 * SECOND))), setattr, machine, "is_nft_busy", False)
+    return bool(machine.is_gated)
+
+
+def vip_removed(world: World, rng: Random) -> bool:
+    """Somebody removes the address of the holder."""
+    machine = holder_or_any(world, rng)
+    was_here = machine.kernel.has_vip
+    machine.kernel.remove_vip()
+    return bool(was_here)
+
+
 def freeze_at_act(world: World, rng: Random) -> bool:
-    """SIGSTOP the guardian exactly between its decision to go on and the act."""
+    """SIGSTOP the guardian exactly between its decision to go on and the act.
+
+    Only with a gate: without one the address that is added so late is there until it is looked at.
+    """
     machine = rng.choice(world.voters)
-    if machine.guardian is not None:
-        machine.guardian.freeze_at_act = freeze_ns(world, rng)
-    return machine.guardian is not None
+    if machine.guardian is None or not machine.is_gated:
+        return False
+    machine.guardian.freeze_at_act = freeze_ns(world, rng)
+    return True
 
 
 def freeze_and_cut(world: World, rng: Random) -> bool:
@@ -248,6 +303,11 @@ _ALL: Final[tuple[Fault, ...]] = (
     node_freeze,
     guardian_freeze,
     freeze_both,
+    freeze_everything,
+    sentinel_crash,
+    rules_flushed,
+    rules_reloaded,
+    vip_removed,
     freeze_at_act,
     freeze_and_cut,
     freeze_while_resigning,

@@ -2,7 +2,7 @@
 
 Rule: nothing is decided here.  Actions are performed in order, and each answer is a step of its own
 with the clock read after the act.  A process may be frozen (inputs wait; also exactly between a
-decision and its act), late (its timer, up to `slack`), or dead.
+decision and its act), late (its timer, up to `slack`), or dead.  Its gate is in `gate_thread`.
 """
 
 import struct
@@ -11,8 +11,10 @@ from collections.abc import Callable
 from typing import Final, Protocol, assert_never
 
 from tests.simulation.files import CLUSTER_ID
+from tests.simulation.gate_thread import GateThread
 from tests.simulation.kernel import Kernel
 from tests.simulation.node_process import GUARD_DELAY_NS, NodeProcess
+from tests.simulation.sentinel_process import SentinelProcess
 from tests.simulation.stage import Host
 from watchdog import guardian_protocol as protocol
 from watchdog import slots
@@ -20,7 +22,7 @@ from watchdog.guardian import actions as act
 from watchdog.guardian.deadline import Deadline
 from watchdog.guardian.holding import Phase
 from watchdog.guardian.policy import Policy
-from watchdog.instant import MS
+from watchdog.instant import MS, Instant
 
 LEDGER: Final = struct.Struct(">Q?")
 
@@ -30,6 +32,9 @@ class GuardianHost(Host, Protocol):
 
     kernel: Kernel
     node: NodeProcess | None
+    sentinel: SentinelProcess | None
+    is_nft_busy: bool
+    is_gated: bool
 
     def start_node(self) -> None:
         """Spawn a node process."""
@@ -84,6 +89,7 @@ class GuardianProcess:
         self._claim: protocol.Escalate | None = None
         self._hook = 0
         self._was_on = False
+        self.gate = GateThread(self)
 
     def begin(self) -> None:
         """The locks are held; what an earlier guardian left counts by the gate until it is gone."""
@@ -109,6 +115,8 @@ class GuardianProcess:
             return
         if type(packet) is protocol.Escalate:
             self._claim = packet
+        elif type(packet) is protocol.ArmWill and self.machine.sentinel is not None:
+            self.machine.sentinel.will = packet.datagram
         self._step(act.FromNode(packet), packet)
 
     def post(self, event: act.Input) -> None:
@@ -135,8 +143,13 @@ class GuardianProcess:
         if not (self.alive and self.frozen) or self.machine.kernel.suspended:
             return
         self.frozen = False
+        is_first = self.machine.rng.random() < 0.5
+        if is_first:
+            self.gate.thaw()  # threads go on in any order
         while self._inputs and self._runs:
             self._inputs.popleft()()
+        if self._runs and not is_first:
+            self.gate.thaw()
         if self._runs:
             self._step(act.Ticked())
             self.machine.kernel.exempt &= self.is_late
@@ -159,11 +172,18 @@ class GuardianProcess:
         for number, action in enumerate(actions):
             if isinstance(action, act.AddVips):
                 self.stage.watch.tell(self.stage.watch.accepted, self.machine, self._claim)
-                if self.freeze_at_act:
-                    self._stop_before(actions[number:], packet)
-                    return
+            if self.freeze_at_act and self._is_worth_a_stop(action):
+                self._stop_before(actions[number:], packet)
+                return
             self._perform(action, packet)
         self._after_step()
+
+    def _is_worth_a_stop(self, action: act.Action) -> bool:
+        # More than one rule stands between a stale decision and a VIP that answers.
+        if isinstance(action, act.AddVips):
+            return True
+        is_act = isinstance(action, act.ArmGate | act.RefreshVips | act.WatchClaim)
+        return is_act and self.machine.rng.random() < 0.2
 
     def _stop_before(
         self, rest: tuple[act.Action, ...], packet: protocol.ToGuardian | None
@@ -228,13 +248,26 @@ class GuardianProcess:
             stage.log(machine.name, "guardian ->", repr(action))
         match action:
             case act.Tell(answer):
-                self._tell(answer, packet)
+                self._tell(answer)
             case act.SaveLedger(ledger):
                 self._save(ledger)
             case act.AddVips():
                 self._add_vips()
             case act.RefreshVips():
+                machine.kernel.has_vip = True
+                stage.watch.tell(stage.watch.held, machine)
                 self._answer(act.VipsAdded(True, ""))
+            case act.OpenTicket() | act.ArmGate() | act.CloseGate():
+                self.gate.take(action)
+            case act.WatchClaim(s, hard_ns):
+                self._watch_claim(s, hard_ns, packet)
+            case act.UnwatchClaim():
+                if machine.sentinel is not None:
+                    machine.sentinel.unwatch()
+            case act.CheckMachine():
+                is_here = machine.kernel.has_vip
+                self._answer(act.MachineChecked(int(is_here), int(not is_here)))
+                self.gate.check()
             case act.RemoveVips():
                 machine.kernel.remove_vip()
                 self._answer(act.VipsRemoved(True, ""))
@@ -261,28 +294,31 @@ class GuardianProcess:
                 machine.guardian_ended(code)
             case act.Announce() | act.RunNotify() | act.Log():
                 pass
+            case act.PetWatchdog() | act.CloseWatchdog() | act.Fence():
+                raise AssertionError(f"no policy here asks for {action}")
             case act.Alarm(name, _):
                 stage.alarms[name] += 1
             case _:
                 assert_never(action)
 
-    def _tell(self, answer: protocol.ToNode, packet: protocol.ToGuardian | None) -> None:
-        watch = self.stage.watch
-        if isinstance(answer, protocol.Extended) and answer.ok:
-            assert isinstance(packet, protocol.Extend)
-            assert packet.n == answer.n
-            self.machine.kernel.move_gate(packet.s)
-            watch.tell(watch.accepted, self.machine, packet)
-            watch.tell(watch.held, self.machine)
+    def _tell(self, answer: protocol.ToNode) -> None:
         node = self.machine.node
         if node is not None:
             self.stage.heap.after(GUARD_DELAY_NS, node.from_guardian, answer)
 
+    def _watch_claim(self, s: Instant, hard_ns: int, packet: protocol.ToGuardian | None) -> None:
+        machine, watch = self.machine, self.stage.watch
+        machine.kernel.claim(s, hard_ns)
+        if machine.sentinel is not None:
+            machine.sentinel.watch(s, hard_ns)
+        if isinstance(packet, protocol.Extend) and packet.s == s:
+            watch.tell(watch.accepted, machine, packet)
+            watch.tell(watch.held, machine)
+
     def _add_vips(self) -> None:
-        claim, kernel, watch = self._claim, self.machine.kernel, self.stage.watch
-        assert claim is not None, "VIPs without a claim"
+        kernel, watch = self.machine.kernel, self.stage.watch
         ok = self.machine.vips_added()
-        kernel.add_vip(claim.s, claim.hard_ms * MS, ok=ok)
+        kernel.has_vip = ok
         self.stage.escalations += ok
         watch.tell(watch.held, self.machine)
         self._answer(act.VipsAdded(ok, "" if ok else "RTNETLINK answers: no such device"))

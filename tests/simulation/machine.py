@@ -14,6 +14,7 @@ from tests.simulation.guardian_process import GuardianProcess
 from tests.simulation.kernel import Kernel
 from tests.simulation.lifecheck import Lifecheck
 from tests.simulation.node_process import LoadedState, NodeProcess
+from tests.simulation.sentinel_process import SentinelProcess
 from tests.simulation.stage import Stage
 from watchdog import slots
 from watchdog.core import effects as fx
@@ -51,6 +52,11 @@ class Machine:
         """The record that is certainly on disk."""
         self.lifecheck = Lifecheck(name, self._post)
         self.uplink = True
+        self.is_gated = True
+        """Whether the configuration wants a gate before the VIP."""
+        self.is_nft_busy = False
+        """Somebody reloads thousands of other rules, again and again."""
+        self.sentinel: SentinelProcess | None = None
         self.hook_fails = 0
         self.stopped = False
         """The operator stopped the service; nobody restarts it."""
@@ -84,6 +90,7 @@ class Machine:
         if self.guardian is not None:
             self.guardian.alive = False
         self.node = self.guardian = None
+        self._end_sentinel()
         self.kernel.lose_power()
         self.disk.lose_power()
 
@@ -101,7 +108,15 @@ class Machine:
             has_vips=True,
             has_escalation=self.file.escalation_hook,
             has_de_escalation=self.file.has_hook,
+            has_gate=self.is_gated,
+            ticket_ns=timing.ticket_ns,
+            has_sentinel=True,
         )
+        self._end_sentinel()
+        self.kernel.remove_vip()
+        if self.is_gated:
+            self.kernel.make_gate()
+        self.sentinel = SentinelProcess(self, timing.slack_ns, owes_hooks=self.file.has_hook)
         self.guardian = GuardianProcess(self, policy)
         self.guardian.begin()
 
@@ -112,6 +127,8 @@ class Machine:
         self.guardian.alive = False
         self.guardian = None
         self.kernel.exempt = self.kernel.has_vip or self.kernel.hook is not None
+        if self.sentinel is not None:
+            self.sentinel.guardian_died()
         node = self.node
         if node is not None:
             if self.rng.random() < 0.7:
@@ -125,9 +142,36 @@ class Machine:
         if self.node is node:
             self._kill_node_process()
 
+    def _end_sentinel(self) -> None:
+        if self.sentinel is not None:
+            self.sentinel.end()
+        self.sentinel = None
+
+    def crash_sentinel(self) -> None:
+        """SIGKILL the sentinel; its guardian sees it by pidfd."""
+        if self.sentinel is None:
+            return
+        self._end_sentinel()
+        if self.guardian is not None:
+            event = act.SentinelLost("killed")
+            self.stage.heap.after(PIDFD_NS, self.guardian.post, event)
+
+    def sentinel_done(self, sentinel: SentinelProcess) -> None:
+        """It has done what its dead guardian could not, and ended."""
+        if self.sentinel is sentinel:
+            self.sentinel = None
+
+    def kill_orphan(self) -> None:
+        """SIGKILL the node process of a dead guardian."""
+        self._kill_node_process()
+
     def guardian_ended(self, code: int) -> None:
         """The guardian has exited: after a failure the service manager starts it again."""
         self.guardian = None
+        if code == 0 or not self.kernel.has_vip:
+            self._end_sentinel()
+        elif self.sentinel is not None:
+            self.sentinel.guardian_died()
         if code != 0:
             restart = self.rng.randrange(500 * MS, 1500 * MS)
             self.stage.heap.after(restart, self._start_guardian, self._life)
@@ -300,6 +344,8 @@ class Machine:
             self.node.frozen = True
         if self.guardian is not None:
             self.guardian.frozen = True
+        if self.sentinel is not None:
+            self.sentinel.frozen = True
 
     def resume(self) -> None:
         """Go on."""
@@ -307,6 +353,8 @@ class Machine:
             return
         self.clock.set_rates(self.stage.heap.now, *self._rates)
         self.kernel.suspended = False
+        if self.sentinel is not None:
+            self.sentinel.thaw()
         self.stage.watch.tell(self.stage.watch.held, self)
         if self.guardian is not None:
             self.stage.heap.after(50_000, self.guardian.thaw)

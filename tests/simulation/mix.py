@@ -52,6 +52,8 @@ class Mix:
     escalation_hook: bool
     on_loss_release: bool
     """A node whose lifecheck is gone may not lead."""
+    is_gated: bool
+    """Whether a gate in the kernel stands before the VIP."""
 
     @property
     def timing(self) -> Timing:
@@ -103,6 +105,7 @@ def draw(seed: int, *, profile: str | None = None, topology: str | None = None) 
         failback=rng.random() < 0.3,
         escalation_hook=rng.random() < 0.5,
         on_loss_release=rng.random() < 0.3,
+        is_gated=rng.random() < 0.7,
     )
     if "membership edit" in kinds and mix.topology != "3":
         mix = replace(mix, kinds=tuple(k for k in kinds if k != "membership edit") or kinds)

@@ -81,6 +81,8 @@ class World:
         self.edited = replace(self.file, members=grown(members, mix.spare))
         self.machines = [Machine(self.stage, i, n, self.file) for i, n in enumerate(names)]
         self.stage.machines.extend(self.machines)
+        for machine in self.machines:
+            machine.is_gated = mix.is_gated
         self.excuse = checkers.Excuse(self.stage)
         self._watch_outcomes()
         if not outcomes_only:
@@ -187,7 +189,10 @@ class World:
         for machine in self.voters:
             machine.disk.is_slow = machine.disk.fails = False
             machine.hook_fails = 0
+            machine.is_nft_busy = False
             machine.resume()
+            if machine.sentinel is not None:
+                machine.sentinel.thaw()
             if machine.guardian is not None:
                 machine.guardian.freeze_at_act = 0
                 machine.guardian.thaw()
