@@ -226,6 +226,8 @@ class Life:
             clock.pause((EAGER_NS if looks <= EAGER_LOOKS else RETRY_NS) / SECOND)
         self._log.alarm("sentinel_acted", why="the guardian is dead")
         self._send_will(self._node)
+        if not self._plan.vips or self._plan.gate == "none":
+            return
         fault = gate.clear(self._tag)  # last of all: somebody else's rules may hold it up
         if fault:
             self._log.warning("gate_left", why=fault)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from watchdog.guardian.clock import now
+from watchdog.guardian.locks import SENTINEL_RECORD
 from watchdog.guardian_protocol import (
     ArmWill,
     Escalate,
@@ -92,7 +94,7 @@ class Node:
             left = end - time.monotonic()
             ready = select.select([self.link], [], [], max(0, left))[0]
             assert ready, f"no {kind.__name__} within {patience_s} s; heard {self.other}"
-            data = self.link.recv(4096)
+            data = self.link.recv(65536)
             assert data, f"the guardian hung up instead of {kind.__name__}; heard {self.other}"
             packet = unpack_to_node(data)
             if isinstance(packet, kind):
@@ -180,6 +182,10 @@ class Bench:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        sentinel = self.sentinel_pid
+        if sentinel:
+            os.kill(sentinel, signal.SIGCONT)
+            wait_for("the sentinel's end", lambda: not is_alive(sentinel))
         for used in (*self._sockets, *(node.link for node in self._nodes)):
             used.close()
         for name in (self.inside, self.outside):
@@ -282,6 +288,16 @@ class Bench:
     def escalate_packet(self, node: Node, s: Instant) -> Escalate:
         """Return an Escalate whose answer is not waited for."""
         return Escalate(node.n, 1, 1, node.round, s, SOFT_MS, HARD_MS)
+
+    @property
+    def sentinel_pid(self) -> int:
+        """The guardian's sentinel, or the one that its last one left; 0: none is there."""
+        try:
+            pid = int((self.folder / "run" / SENTINEL_RECORD).read_text().split()[0])
+            name = Path(f"/proc/{pid}/comm").read_text()
+        except OSError:
+            return 0
+        return pid if name == "qd-sentinel\n" and is_alive(pid) else 0
 
     def stop(self) -> int:
         """SIGTERM the guardian; its exit code."""

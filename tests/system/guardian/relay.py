@@ -31,7 +31,7 @@ def main() -> None:
     while True:
         for fd, _ in poll.poll():
             source, target = ends[fd]
-            data = source.recv(4096)
+            data = source.recv(65536)
             if not data:
                 return
             target.send(data)

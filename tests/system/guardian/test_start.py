@@ -34,8 +34,11 @@ def test_a_second_guardian_on_the_same_directory_is_refused(bench: Bench) -> Non
     assert bench.has_all_vips()
 
 
-def test_leftovers_of_a_killed_guardian_are_removed_and_its_hook_is_run(bench: Bench) -> None:
-    """G8: without a service manager the VIP stays until the next start, or its lifetime's end."""
+@pytest.mark.parametrize("is_watched", [True, False])
+def test_leftovers_of_a_killed_guardian_are_removed_and_its_hook_is_run(
+    bench: Bench, *, is_watched: bool
+) -> None:
+    """G8: the sentinel takes everything off; when it cannot, the next start does."""
     out, pid = bench.folder / "down", bench.folder / "pid"
     hooks = {
         "escalation": hook(bench, "up", f"sleep 60 & echo $! > {pid}\n"),
@@ -48,9 +51,18 @@ def test_leftovers_of_a_killed_guardian_are_removed_and_its_hook_is_run(bench: B
     assert node.hear(HookEnded).ok
     assert bench.process
     os.kill(node.pid, signal.SIGSTOP)
+    sentinel = bench.sentinel_pid
+    if not is_watched:
+        os.kill(sentinel, signal.SIGSTOP)
     bench.process.kill()
     bench.process.wait()
-    assert bench.has_vip()
+    if is_watched:
+        bench.wait_off()
+        wait_for("the hook's process ended", lambda: not is_alive(int(pid.read_text())))
+        wait_for("the sentinel ended", lambda: not is_alive(sentinel))
+        assert not out.exists(), "a hook is the guardian's to run"
+    else:
+        assert bench.has_vip()
     bench.start(hooks=hooks, timing_ms=TIMING)
     successor = bench.node()
     welcome = successor.greet()
@@ -59,7 +71,8 @@ def test_leftovers_of_a_killed_guardian_are_removed_and_its_hook_is_run(bench: B
     assert out.read_text() == "down\n"
     assert not is_alive(int(pid.read_text()))
     assert not is_alive(node.pid), "the orphan held node.lock"
-    assert bench.logged("orphan_killed")
+    assert not is_alive(sentinel)
+    assert bench.logged("orphan_killed") != is_watched
 
 
 def test_addresses_that_somebody_else_put_there_are_refused_all_or_nothing(bench: Bench) -> None:
