@@ -20,7 +20,7 @@ from watchdog import guardian_protocol as protocol
 from watchdog import slots
 from watchdog.guardian import actions as act
 from watchdog.guardian.deadline import Deadline
-from watchdog.guardian.holding import Phase
+from watchdog.guardian.phase import Phase
 from watchdog.guardian.policy import Policy
 from watchdog.instant import MS, Instant
 

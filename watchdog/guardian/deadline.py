@@ -10,8 +10,9 @@ from typing import Final, assert_never
 
 from watchdog.guardian import actions as act
 from watchdog.guardian.due import wake_ns
-from watchdog.guardian.holding import WAITING, Holding, Phase
+from watchdog.guardian.holding import Holding
 from watchdog.guardian.node_life import NodeLife
+from watchdog.guardian.phase import WAITING, Phase
 from watchdog.guardian.policy import Policy
 from watchdog.guardian_protocol import (
     ArmWill,
@@ -64,6 +65,11 @@ class Deadline:
     def last_epoch(self) -> int:
         """The last epoch it was asked to go on with."""
         return self._holding.epochs.last
+
+    @property
+    def in_words(self) -> str:
+        """The phase for people."""
+        return self.phase.value + (f": epoch {self.last_epoch}" if self.is_on else "")
 
     @property
     def is_on(self) -> bool:

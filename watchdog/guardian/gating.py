@@ -70,6 +70,10 @@ class Gating:
         """It is shut, or will be: nothing is counted on."""
         self._open_until = None
 
+    def is_low(self, now: Instant, soft_ns: int) -> bool:
+        """Whether less than half is left: a ticket may expire now and then, not always."""
+        return self._open_until is not None and self._open_until.left_ns(now) < soft_ns // 2
+
     def has_shut(self, now: Instant) -> bool:
         """Whether traffic has stopped passing although nobody asked for it."""
         return self._open_until is not None and self._open_until.is_past(now)

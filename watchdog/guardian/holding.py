@@ -6,8 +6,6 @@ that were opened before they were sent move its end (docs/election.md, 6: G1, G2
 """
 
 from dataclasses import replace
-from enum import Enum
-from typing import Final
 
 from watchdog.guardian import actions as act
 from watchdog.guardian.backstops import Backstops
@@ -15,6 +13,7 @@ from watchdog.guardian.due import Due
 from watchdog.guardian.epochs import Epochs
 from watchdog.guardian.gating import Gating
 from watchdog.guardian.going_off import AT_START, GoingOff
+from watchdog.guardian.phase import CLAIMED, GOING, WAITING, Phase
 from watchdog.guardian.policy import Claim, Policy
 from watchdog.guardian.presence import Presence
 from watchdog.guardian.rounds import ROUNDS_MAX
@@ -27,23 +26,6 @@ from watchdog.guardian_protocol import (
     OffFailed,
 )
 from watchdog.instant import MS, Instant, elapsed_lo, has_jumped
-
-
-class Phase(Enum):
-    """SAVING and ARMING: a claim waits, nothing is on yet. From ADDING on anything may be on."""
-
-    OFF = "off"
-    SAVING = "saving"
-    ARMING = "arming"
-    ADDING = "adding"
-    ON = "on"
-    GOING_OFF = "going off"
-    OFF_FAILED = "off failed"
-
-
-WAITING: Final = (Phase.SAVING, Phase.ARMING)
-CLAIMED: Final = (*WAITING, Phase.ADDING, Phase.ON)
-GOING: Final = (Phase.GOING_OFF, Phase.OFF_FAILED)
 
 
 class Holding:
@@ -205,7 +187,7 @@ class Holding:
             return
         if ok:
             self.gating.armed(self._now, claim.soft_ns)
-        else:
+        elif self.gating.is_low(self._now, claim.soft_ns):
             self.out.append(act.Log("gate_refused", f"round {number}: {why}"))
         if self.phase is not Phase.ARMING:
             return

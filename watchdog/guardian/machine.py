@@ -8,12 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, assert_never
 
 from watchdog.guardian import actions as act
-from watchdog.guardian import locks
+from watchdog.guardian import fence, hardware_watchdog, locks
 from watchdog.guardian.children import Handles, NodeProcess
 from watchdog.guardian.deadline import Deadline
-from watchdog.guardian.fence import fence
-from watchdog.guardian.gate import Gate
-from watchdog.guardian.hardware_watchdog import HardwareWatchdog
+from watchdog.guardian.gate import Gate, clear
 from watchdog.guardian.helpers import COMMANDS, Given, Helpers
 from watchdog.guardian.hook_start import HookStarter
 from watchdog.guardian.hooks import Hooks
@@ -64,6 +62,7 @@ class Machine:
     ) -> None:
         self.exit: act.Exit | None = None
         self._plan = plan
+        self._tag = tag
         self._loop = loop
         self._log = log
         self._feed = feed
@@ -76,7 +75,9 @@ class Machine:
         self._helpers = Helpers(plan.helpers, loop, self._reaper, log, self._restarts, tag)
         self._probes: dict[object, str] = {}
         """Each probe under way -> who answered so far."""
-        self._hardware = HardwareWatchdog(plan.watchdog_device, plan.policy.watchdog_ns // SECOND)
+        self._hardware = hardware_watchdog.HardwareWatchdog(
+            plan.watchdog_device, plan.policy.watchdog_ns // SECOND
+        )
         self._node: NodeProcess | None = None
         self._means: Means | None = None
 
@@ -91,6 +92,8 @@ class Machine:
         fault = self._vips.remove()
         if fault:
             self._log.alarm("leftover", vip=fault)
+        elif self._plan.vips:
+            self._warn_if("leftover_gate", clear(self._tag))
         self._hooks.clean()
         self._helpers.clean()
 
@@ -128,8 +131,10 @@ class Machine:
         if self._vips.present() != 0:
             return  # what is still here is the sentinel's now, behind a gate that lapses
         if self._given.sentinel:
+            self._loop.forget(self._given.sentinel.pidfd)
             self._given.sentinel.end()
         if self._given.gate:
+            self._loop.forget(self._given.gate.fd)
             self._given.gate.end()
 
     def abandon(self) -> None:
@@ -223,7 +228,7 @@ class Machine:
                 self._warn_if("watchdog_failed", self._hardware.close())
             case act.Fence(how):
                 self._log.alarm("self_fence", how=how, why="this node could not be taken off")
-                self._warn_if("self_fence_failed", fence(how))
+                self._warn_if("self_fence_failed", fence.fence(how))
             case _:
                 assert_never(action)
 

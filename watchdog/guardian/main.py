@@ -19,8 +19,10 @@ from watchdog.guardian import actions as act
 from watchdog.guardian import (
     children,
     clock,
+    fence,
     folders,
     gate,
+    hardware_watchdog,
     helpers,
     ledger,
     libc,
@@ -38,7 +40,7 @@ from watchdog.guardian.log import Log
 from watchdog.guardian.loop import Loop
 from watchdog.guardian.machine import Machine, Means
 from watchdog.guardian.saver import Saver
-from watchdog.instant import MS
+from watchdog.instant import MS, SECOND
 
 EXIT_FAULT: Final = 1
 EXIT_REFUSED: Final = 2
@@ -82,6 +84,7 @@ class Guardian:
         """Turn the loop until the deadline says Exit."""
         self._deadline = deadline
         self.machine.begin(means, deadline)
+        means.supervisor.arm(self._loop, lambda: deadline.in_words)
         self._inputs.append(act.Started())
         self._pump()
         while not self.machine.exit:
@@ -139,6 +142,7 @@ def run(
         return _run(the_plan, log, plan_fd, Commands(tuple(node_command), helper_commands))
     except (
         StartError,
+        sentinel.SentinelError,
         folders.FolderError,
         ledger.LedgerError,
         locks.LockedError,
@@ -169,6 +173,7 @@ def _run(the_plan: plan.Plan, log: Log, plan_fd: int, commands: Commands) -> int
     if why:
         log.warning("memory_not_locked", why=why)
     _check_capabilities(the_plan)
+    _check_last_resorts(the_plan)
     guardian = Guardian(the_plan, log)
     guardian.machine.clean()
     if guardian.machine.needs_subreaper:
@@ -180,7 +185,9 @@ def _run(the_plan: plan.Plan, log: Log, plan_fd: int, commands: Commands) -> int
     record, note = file.load()
     if note:
         log.warning("ledger", why=note)
-    lookout = _fork_sentinel(the_plan, guardian.tag, node_lock, lock)
+    lookout = None
+    if sentinel.is_needed(the_plan):
+        lookout = sentinel.start(the_plan, guardian.tag, node_lock, lock)
     barrier = _make_gate(the_plan, guardian.tag, log)
     policy = replace(
         the_plan.policy, has_gate=barrier is not None, has_sentinel=lookout is not None
@@ -205,17 +212,6 @@ def _run(the_plan: plan.Plan, log: Log, plan_fd: int, commands: Commands) -> int
     return code
 
 
-def _fork_sentinel(
-    the_plan: plan.Plan, tag: str, node_lock: int, guardian_lock: int
-) -> sentinel.Sentinel | None:
-    """The process that acts in our place; nobody needs it where nothing can be on."""
-    if not the_plan.vips and not the_plan.policy.has_hooks:
-        return None
-    gc.collect()
-    gc.freeze()  # or the collector's marks would copy every page that the two share
-    return sentinel.start(the_plan, tag, node_lock, guardian_lock)
-
-
 def _make_gate(the_plan: plan.Plan, tag: str, log: Log) -> gate.Gate | None:
     """The kernel's gate, closed, if it is wanted and can be had."""
     if not the_plan.vips or the_plan.gate == "none":
@@ -230,6 +226,16 @@ def _make_gate(the_plan: plan.Plan, tag: str, log: Log) -> gate.Gate | None:
         )
     log.warning("gate_unavailable", why=f"{why}; a frozen machine may answer beyond its lease")
     return None
+
+
+def _check_last_resorts(the_plan: plan.Plan) -> None:
+    policy = the_plan.policy
+    why = fence.trial(policy.self_fence)
+    if policy.watchdog_ns:
+        seconds = policy.watchdog_ns // SECOND
+        why = why or hardware_watchdog.trial(the_plan.watchdog_device, seconds)
+    if why:
+        raise StartError(why)
 
 
 def _check_capabilities(the_plan: plan.Plan) -> None:

@@ -11,7 +11,7 @@ from tests.unit.watchdog.guardian.rig import (
     told,
 )
 from watchdog.guardian import actions as act
-from watchdog.guardian.holding import Phase
+from watchdog.guardian.phase import Phase
 from watchdog.guardian_protocol import Off, OffFailed
 
 DE = act.HookKind.DE_ESCALATION

@@ -14,7 +14,7 @@ from tests.unit.watchdog.guardian.rig import (
     told,
 )
 from watchdog.guardian import actions as act
-from watchdog.guardian.holding import Phase
+from watchdog.guardian.phase import Phase
 from watchdog.guardian_protocol import Escalate, Escalated, ExtendRefused, HookEnded, Off, OffFailed
 
 
