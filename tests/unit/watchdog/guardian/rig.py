@@ -48,7 +48,8 @@ class Rig:
         self.deadline = Deadline(the_policy or policy(), ledger or act.Ledger(0, False), at(0))
         self.seen: list[act.Action] = []
         self.silent: set[type] = set()
-        self.vip_fault = ""
+        self.vip_fault = self.gate_fault = ""
+        self.vips_here = 0
         self.n = 0
         self.round = 0
 
@@ -72,8 +73,10 @@ class Rig:
             case act.SaveLedger():
                 return [act.LedgerSaved(True, "")]
             case act.AddVips() | act.RefreshVips():
+                self.vips_here = 1
                 return [act.VipsAdded(True, "")]
             case act.RemoveVips():
+                self.vips_here = int(bool(self.vip_fault))
                 return [act.VipsRemoved(not self.vip_fault, self.vip_fault)]
             case act.KillHooks(ticket):
                 return [act.HooksKilled(ticket)]
@@ -85,6 +88,12 @@ class Rig:
                 return [act.NodeStarted()]
             case act.KillNode():
                 return [act.NodeExited(-9)]
+            case act.OpenTicket(no, number):
+                return [act.TicketOpened(no, number, True, "")]
+            case act.ArmGate(no, number):
+                return [act.GateArmed(no, number, not self.gate_fault, self.gate_fault)]
+            case act.CheckMachine():
+                return [act.MachineChecked(self.vips_here, 1 - self.vips_here)]
             case _:
                 return []
 
@@ -181,6 +190,7 @@ def names(actions: Iterable[act.Action]) -> list[str]:
     """Return the kinds of the actions that touch the machine, in order."""
     touching = (
         act.AddVips, act.RemoveVips, act.StartHook, act.KillHooks, act.SendWill, act.StartNode,
-        act.SaveLedger, act.Announce,
+        act.SaveLedger, act.Announce, act.ArmGate, act.CloseGate, act.WatchClaim,
+        act.UnwatchClaim, act.PetWatchdog, act.CloseWatchdog, act.Fence,
     )  # fmt: skip
     return [type(action).__name__ for action in actions if isinstance(action, touching)]
