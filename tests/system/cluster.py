@@ -24,6 +24,7 @@ from watchdog.cli.demo.namespaces import laboratory, observed
 from watchdog.cli.demo.processes import Running
 from watchdog.cli.demo.services import Services
 from watchdog.cli.privileges import best_scheduling
+from watchdog.guardian.locks import SENTINEL_RECORD
 
 NAMES: Final = ("alpha", "beta", "gamma", "delta", "epsilon")
 VIPS: Final = (f"{VIP}/24", f"{VIP6}/64")
@@ -61,10 +62,18 @@ class SystemCluster:
         assert pid is not None, f"{name} has no node process: {self.log(name)}"
         return pid
 
+    def sentinel_pid(self, name: str) -> int:
+        """The sentinel of a node."""
+        record = self.cluster.folder / name / "run" / SENTINEL_RECORD
+        return int(record.read_text(encoding="ascii").split()[0])
+
     def signal(self, name: str, what: str, number: int) -> None:
-        """Signal the `guardian`, the `node` process or `both` of a node, the guardian first."""
+        """Signal `guardian`, `node` or `sentinel` of a node, `both` first or `all` three."""
+        sentinel = self.sentinel_pid(name) if what in ("sentinel", "all") else 0
         guardian, node = self.guardian_pid(name), self.node_pid(name)
-        for pid in {"guardian": (guardian,), "node": (node,), "both": (guardian, node)}[what]:
+        whole = {"both": (guardian, node), "all": (sentinel, guardian, node)}
+        parts = {"guardian": (guardian,), "node": (node,), "sentinel": (sentinel,)}
+        for pid in {**parts, **whole}[what]:
             os.kill(pid, number)
 
     def kill(self, name: str, what: str = "node") -> None:
