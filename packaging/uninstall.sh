@@ -10,11 +10,13 @@ if [ -z "$root" ] && [ "$(id -u)" -ne 0 ]; then
     exit 1
 fi
 if [ -z "$root" ] && [ -d /run/systemd/system ]; then
+    systemctl disable --now quorumdog-awake.service 2>/dev/null || true
     systemctl disable --now quorumdog.service 2>/dev/null || true
 fi
 
 rm -rf "$root/opt/quorumdog" "$root/opt/quorumdog.new" "$root/opt/quorumdog.old"
 rm -f "$root/usr/local/bin/quorumdog" "$root/usr/lib/systemd/system/quorumdog.service" \
+    "$root/usr/lib/systemd/system/quorumdog-awake.service" \
     "$root/usr/lib/sysusers.d/quorumdog.conf" "$root/usr/lib/tmpfiles.d/quorumdog.conf"
 if [ -z "$root" ] && [ -d /run/systemd/system ]; then
     systemctl daemon-reload
