@@ -12,10 +12,14 @@ from tests.shell.plans import plan_for
 from watchdog.core.events import Event, LinkClosed, LinkOpened, MessageReceived
 from watchdog.core.messages import PROTOCOL, Hello, Message
 from watchdog.shell import clock, identity
+from watchdog.shell.datagrams import Datagrams
+from watchdog.shell.paths import Paths
 from watchdog.shell.peers import Peers
 from watchdog.shell.plan import NodePlan
 from watchdog.shell.refusals import Refusal, Refusals
+from watchdog.shell.routes import Routes
 from watchdog.shell.secret import Secret
+from watchdog.wire import codec
 
 CLUSTER: Final = "pg-prod"
 CLUSTER_ID: Final = hashlib.sha256(b"quorumdog\0" + CLUSTER.encode()).digest()
@@ -60,15 +64,15 @@ class FakeCore:
 
     def __init__(self, inc: bytes) -> None:
         self.inc = inc
-        self.peers: Peers | None = None
+        self.say: Callable[[str, Message], None] = lambda *_: None
         self.says_hello = True
         self.events: list[Event] = []
 
     def put_local(self, event: Event) -> None:
         """Keep it, and say HELLO when a link opens."""
         self.events.append(event)
-        if self.says_hello and isinstance(event, LinkOpened) and self.peers is not None:
-            self.peers.send(event.peer, hello(self.inc))
+        if self.says_hello and isinstance(event, LinkOpened):
+            self.say(event.peer, hello(self.inc))
 
     def put_peer(self, event: MessageReceived) -> bool:
         """Keep it."""
@@ -91,7 +95,7 @@ class FakeCore:
 
 
 class TestNode:
-    """One member: its plan, its identity, its Peers and a FakeCore."""
+    """One member: its plan, its identity, its Peers and datagrams, and a FakeCore."""
 
     __test__ = False
 
@@ -105,8 +109,18 @@ class TestNode:
         self.identity = identity.from_authkey(
             authkey, CLUSTER, CLUSTER_ID, name or plan.node, members
         )
-        self.peers = Peers(plan, self.identity, self.core, self.refusals, random.Random(1), now_ns)
-        self.core.peers = self.peers
+        self.paths = Paths(plan, authkey, self.core.inc, now_ns)
+        self.peers = Peers(
+            plan, self.identity, self.core, self.refusals, random.Random(1), now_ns, self.paths
+        )
+        self.datagrams = Datagrams(plan, authkey, self.core, self.refusals, self.paths, now_ns)
+        self.routes = Routes(self.peers, self.datagrams, self.paths, now_ns)
+        self.core.say = self.routes.send
+
+    def say(self, peer: str, message: Message) -> None:
+        """Say `message` by TCP."""
+        seq = self.paths.to(peer).ways.next_seq()
+        self.peers.send(peer, message, codec.encode(message, seq))
 
     def is_linked(self, peer: str) -> bool:
         """Whether there is a link to `peer` now."""
@@ -120,12 +134,18 @@ class TestNode:
     async def running(self) -> AsyncIterator["TestNode"]:
         """Run it inside the block."""
         self.peers.open()
+        self.datagrams.open()
         async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(self.peers.run())
+            parts = [
+                tasks.create_task(self.peers.run()),
+                tasks.create_task(self.datagrams.run()),
+            ]
+            await asyncio.sleep(0)  # a task that was never begun closes nothing
             try:
                 yield self
             finally:
-                task.cancel()
+                for part in parts:
+                    part.cancel()
 
 
 def now_ns() -> int:

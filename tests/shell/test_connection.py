@@ -54,17 +54,17 @@ def test_a_peer_that_does_not_read_gets_the_newest_beacon_when_it_reads_again() 
             requests = 0
             while not current(alpha, "beta").outbox_size:
                 requests += 1
-                alpha.peers.send("beta", StateRequest(requests, 1))
+                alpha.say("beta", StateRequest(requests, 1))
                 await asyncio.sleep(0)
             tenure = Tenure("alpha", alpha.core.inc, 1)
             for number in range(1, 1001):
                 beacon = Beacon(1, tenure, number, Instant(1, 1), 1200, b"d" * 32, 1)
-                alpha.peers.send("beta", beacon)
-                alpha.peers.send("beta", hello(alpha.core.inc, seq=number))
+                alpha.say("beta", beacon)
+                alpha.say("beta", hello(alpha.core.inc, seq=number))
             assert alpha.peers.stats()["beta"]["outbox_bytes"] < 2000
             reader.resume_reading()
             last = StateRequest(requests + 1, 1)
-            alpha.peers.send("beta", last)
+            alpha.say("beta", last)
             await until(lambda: beta.core.said("alpha", last))
             said = [event.message for event in beta.core.messages("alpha")]
             assert [m.round for m in said if isinstance(m, Beacon)] == [1000]
@@ -89,7 +89,7 @@ def test_a_peer_that_never_reads_is_dropped_at_the_bound() -> None:
             for number in range(2_000_000):
                 if alpha.core.closed("beta"):
                     break
-                alpha.peers.send("beta", StateRequest(number, 1))
+                alpha.say("beta", StateRequest(number, 1))
                 largest = max(largest, alpha.peers.stats()["beta"]["outbox_bytes"])
                 if number % 500 == 0:
                     await asyncio.sleep(0)

@@ -145,7 +145,7 @@ def test_a_thousand_idle_connections_do_no_harm_to_a_live_peer() -> None:
                     idler.bind((f"127.0.1.{number % 50 + 1}", 0))
                     await loop.sock_connect(idler, (alpha.plan.listen, alpha.plan.port))
                     if number % 50 == 0:
-                        beta.peers.send("alpha", StateRequest(number, 1))
+                        beta.say("alpha", StateRequest(number, 1))
                 await until(lambda: alpha.refusals.count(Refusal.TOO_MANY) >= CROWD - 64)
                 assert alpha.peers._admission.total <= 64
                 alpha.peers.close("beta", "to see it return through the crowd")

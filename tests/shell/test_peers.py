@@ -16,6 +16,7 @@ from watchdog.core.messages import Beacon, Hello, StateRequest, Tenure
 from watchdog.instant import Instant
 from watchdog.shell.plan import parse
 from watchdog.shell.refusals import Refusal
+from watchdog.wire import codec
 
 
 def beacon(node: TestNode, number: int) -> Beacon:
@@ -31,7 +32,7 @@ def test_two_nodes_get_a_link_that_begins_with_hello_each_way() -> None:
         pair = nodes("alpha", "beta")
         async with pair["alpha"].running() as alpha, pair["beta"].running() as beta:
             await linked(alpha, beta)
-            beta.peers.send("alpha", beacon(beta, 1))
+            beta.say("alpha", beacon(beta, 1))
             await until(lambda: alpha.core.said("beta", beacon(beta, 1)))
             assert alpha.core.events[0] == LinkOpened("beta")
             heard = alpha.core.messages("beta")
@@ -169,11 +170,11 @@ def test_nothing_is_said_before_hello_and_nothing_without_a_link() -> None:
         beta.core.says_hello = False
         async with alpha.running(), beta.running():
             await until(lambda: beta.is_linked("alpha"))
-            alpha.peers.send("beta", StateRequest(1, 1))
-            beta.peers.send("alpha", StateRequest(2, 1))
-            beta.peers.send("alpha", hello(beta.core.inc))
+            alpha.say("beta", StateRequest(1, 1))
+            beta.say("alpha", StateRequest(2, 1))
+            beta.say("alpha", hello(beta.core.inc))
             await linked(alpha, beta)
-            beta.peers.send("alpha", StateRequest(3, 1))
+            beta.say("alpha", StateRequest(3, 1))
             await until(lambda: alpha.core.said("beta", StateRequest(3, 1)))
             assert isinstance(alpha.core.messages("beta")[0].message, Hello)
             assert not any(alpha.core.said("beta", StateRequest(rid, 1)) for rid in (1, 2))
@@ -194,7 +195,7 @@ def test_a_peer_whose_first_message_is_no_hello_is_refused() -> None:
             await until(lambda: beta.is_linked("alpha"))
             current = beta.peers._links["alpha"].current
             assert current is not None
-            beta.peers._say(current, StateRequest(1, 1))
+            current.send(codec.encode(StateRequest(1, 1)))
             await until(lambda: alpha.refusals.count(Refusal.PROTOCOL) > 0)
             assert "StateRequest, not Hello" in alpha.refusals.snapshot()["protocol"]["detail"]
             assert alpha.core.messages("beta") == []
@@ -318,7 +319,7 @@ def test_an_incarnation_cannot_change_within_a_connection() -> None:
         alpha, beta = pair["alpha"], pair["beta"]
         async with alpha.running(), beta.running():
             await linked(alpha, beta)
-            beta.peers.send("alpha", hello(b"another process!"))
+            beta.say("alpha", hello(b"another process!"))
             await until(lambda: bool(alpha.core.closed("beta")))
             assert "incarnation changed" in alpha.core.closed("beta")[0].why
 

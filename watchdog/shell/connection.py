@@ -89,7 +89,6 @@ class Connection(asyncio.BufferedProtocol):
         self.has_said_hello = False
         self.frames_in = 0
         self.frames_out = 0
-        self.seq = 0
 
     # -- what the owner does -------------------------------------------------------------------
 
@@ -107,7 +106,6 @@ class Connection(asyncio.BufferedProtocol):
         """Say one frame, or keep it for later; False (and the end) when the outbox is full."""
         if self._end is not None or self._transport is None:
             return False
-        self.seq += 1
         frame = frames.pack(payload)
         if not self._is_paused:
             self._write(frame)

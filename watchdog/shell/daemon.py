@@ -41,11 +41,13 @@ from watchdog.shell.lifecheck_desk import LifecheckDesk
 from watchdog.shell.listener import ListenError
 from watchdog.shell.log import Log
 from watchdog.shell.moves import Moves
+from watchdog.shell.paths import Paths
 from watchdog.shell.peers import Peers
 from watchdog.shell.perform import Performer
 from watchdog.shell.plan import NodePlan
 from watchdog.shell.recorder import Recorder, Start
 from watchdog.shell.refusals import Refusal, Refusals
+from watchdog.shell.routes import Routes
 from watchdog.shell.secret import Secret
 from watchdog.shell.status_view import Surroundings, view
 from watchdog.shell.storage import StateFileError, Storage
@@ -97,6 +99,7 @@ class Daemon:
         self._inc = secrets.token_bytes(INC_SIZE)
         self._refusals = Refusals(_boot_ns, self._log_refusal)
         self._storage = Storage(plan.data_dir, plan.cluster_id, plan.node, self._inbox)
+        self._paths = Paths(plan, means.authkey, self._inc, _boot_ns)
         self._peers = Peers(
             plan,
             identity.for_plan(plan, means.authkey),
@@ -104,8 +107,11 @@ class Daemon:
             self._refusals,
             secrets.SystemRandom(),
             _boot_ns,
+            self._paths,
         )
-        self._datagrams = Datagrams(plan, means.authkey, self._inbox, self._refusals)
+        self._datagrams = Datagrams(
+            plan, means.authkey, self._inbox, self._refusals, self._paths, _boot_ns
+        )
         self._uplink = Uplink(plan.address, self._inbox)
         self._guard = GuardLink(means.guard, self._inbox)
         self._lifecheck = LifecheckDesk(plan, self._inbox, log)
@@ -127,7 +133,7 @@ class Daemon:
         self._deadline_ns = self._node.next_deadline
         self._recorder = None if plan.record is None else self._record(plan.record)
         self._performer = Performer(
-            peers=self._peers,
+            peers=Routes(self._peers, self._datagrams, self._paths, _boot_ns),
             disk=self._storage,
             guard=self._guard,
             desk=self._control,
@@ -183,6 +189,8 @@ class Daemon:
         self._look_for_a_move()
         around = Surroundings(
             links=self._peers.stats(),
+            paths=self._paths.stats(),
+            datagrams=self._datagrams.stats(),
             refusals=self._refusals.snapshot(),
             scheduling=scheduling_class(),
             health=self._lifecheck.health(),

@@ -1,14 +1,15 @@
 """What still has to be said to a peer that is slow to take it: bounded, and never stale.
 
-Only the newest BEACON matters, so it takes the place of an unsent older one at the end of the
-queue.  A newer HELLO takes the very place of the older: HELLO must stay the first frame.
-A peer that lets the queue grow beyond its bound is not listening: the connection is then closed.
+Only the newest BEACON matters, and the newest answer to one, so each takes the place of an unsent
+older one at the end of the queue.  A newer HELLO takes the very place of the older: HELLO must
+stay the first frame.  A peer that lets the queue grow beyond its bound is not listening: the
+connection is then closed.
 """
 
 from enum import Enum
 from typing import Final
 
-from watchdog.core.messages import Beacon, Hello, Message
+from watchdog.core.messages import Beacon, Grant, Hello, Message
 
 OUTBOX_SIZE_MAX: Final = 256 * 1024
 
@@ -18,6 +19,7 @@ class Slot(Enum):
 
     HELLO = "hello"
     BEACON = "beacon"
+    GRANT = "grant"
 
 
 def slot_of(message: Message) -> Slot | None:
@@ -27,6 +29,8 @@ def slot_of(message: Message) -> Slot | None:
             return Slot.HELLO
         case Beacon():
             return Slot.BEACON
+        case Grant(is_vote=False):
+            return Slot.GRANT
         case _:
             return None
 

@@ -25,11 +25,13 @@ from watchdog.shell.identity import Identity
 from watchdog.shell.link import Link, LinkStats
 from watchdog.shell.listener import Listener, canonical, family_of
 from watchdog.shell.outbox import slot_of
+from watchdog.shell.paths import Paths
 from watchdog.shell.plan import NodePlan
 from watchdog.shell.refusals import Refusal, Refusals
 from watchdog.shell.sink import EventSink
 from watchdog.wire import codec
 from watchdog.wire.errors import ProtocolError
+from watchdog.wire.ways import Way
 
 CONNECT_TIMEOUT_S: Final = 2.0
 USER_TIMEOUT_MIN_MS: Final = 1000
@@ -50,6 +52,7 @@ class Peers:
         refusals: Refusals,
         rng: random.Random,
         now_ns: Callable[[], int],
+        paths: Paths,
     ) -> None:
         self._plan = plan
         self._identity = identity
@@ -57,6 +60,7 @@ class Peers:
         self._refusals = refusals
         self._rng = rng
         self._now_ns = now_ns
+        self._paths = paths
         self._user_timeout_ms = max(plan.soft_ms, USER_TIMEOUT_MIN_MS)
         self._links = {
             peer.name: Link(peer.name, canonical(peer.address), peer.port, plan.node, Backoff(rng))
@@ -85,15 +89,18 @@ class Peers:
             self._listener.close()
             self._close_all(End("this node stops"))
 
-    def send(self, peer: str, message: Message) -> None:
-        """Say `message` to `peer`, never waiting; lost and counted when there is no link."""
+    def send(self, peer: str, message: Message, payload: bytes) -> None:
+        """Say `message` to `peer`, never waiting; lost and counted when there is no link.
+
+        `payload` is its bytes.
+        """
         link = self._links[peer]
         if isinstance(message, Hello):
             for connection in (*link.pending, *((link.current,) if link.current else ())):
-                self._say(connection, message)
+                connection.send(payload, slot_of(message))
                 connection.has_said_hello = True
         elif link.current is not None and link.current.has_said_hello:
-            self._say(link.current, message)
+            link.current.send(payload, slot_of(message))
         else:
             link.dropped += 1
 
@@ -134,7 +141,7 @@ class Peers:
         """Decode, see that HELLO comes first and stays the same process, and hand on."""
         assert connection.peer is not None
         link = self._links[connection.peer]
-        message = codec.decode(payload, link.name)
+        seq, message = codec.decode_numbered(payload, link.name)
         if connection.inc is None:
             if not isinstance(message, Hello):
                 what = f"the first message is {type(message).__name__}, not Hello"
@@ -142,7 +149,9 @@ class Peers:
             self._introduce(link, connection, message.inc)
         elif isinstance(message, Hello) and message.inc != connection.inc:
             raise ProtocolError(link.name, "its incarnation changed within a connection")
-        if link.current is connection and connection.inc is not None:
+        if link.current is not connection or connection.inc is None:
+            return
+        if self._paths.heard(self._paths.to(link.name), seq, message, Way.TCP):
             self._inbox.put_peer(MessageReceived(link.name, connection.inc, message))
 
     def ended(self, connection: Connection, end: End) -> None:
@@ -256,17 +265,13 @@ class Peers:
             case never:
                 assert_never(never)
 
-    @staticmethod
-    def _adopt(link: Link, connection: Connection) -> None:
+    def _adopt(self, link: Link, connection: Connection) -> None:
         assert connection.inc is not None
         link.pending.remove(connection)
         link.current = connection
         link.remember(connection.inc)
+        self._paths.introduced(link.name, connection.inc)
         link.refresh()
-
-    @staticmethod
-    def _say(connection: Connection, message: Message) -> None:
-        connection.send(codec.encode(message, connection.seq), slot_of(message))
 
     def _close_all(self, end: End) -> None:
         for link in self._links.values():

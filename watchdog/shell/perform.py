@@ -15,7 +15,7 @@ from watchdog.shell.log import Log
 
 
 class Peers(Protocol):
-    """What performing needs of `shell.peers`."""
+    """What performing needs of `shell.routes`."""
 
     def send(self, peer: str, message: Message) -> None:
         """Say it, or lose it."""

@@ -30,6 +30,9 @@ class Refusal(Enum):
     PROTOCOL = "protocol"
     OLD_PROCESS = "old_process"
     BAD_WILL = "bad_will"
+    BAD_ROUND = "bad_round"
+    UNKNOWN_ROUND = "unknown_round"
+    REPLAYED_ROUND = "replayed_round"
 
 
 class RefusalCount(TypedDict):
@@ -63,14 +66,19 @@ class Refusals:
         self._report = report
         self._tallies: dict[Refusal, _Tally] = {}
 
-    def note(self, kind: Refusal, address: str, detail: str) -> None:
-        """Count one refusal of a connection or datagram from `address`."""
+    def note(self, kind: Refusal, address: str, detail: str, *, is_usual: bool = False) -> None:
+        """Count one refusal of a connection or datagram from `address`; a usual one is not logged.
+
+        The next one that is logged says how many there were.
+        """
         tally = self._tallies.setdefault(kind, _Tally())
         now_ns = self._now_ns()
         tally.count += 1
         tally.unreported += 1
         tally.address, tally.detail, tally.last_ns = address, detail, now_ns
         last = tally.reported_ns
+        if is_usual:
+            return
         if self._report is not None and (last is None or now_ns - last >= REPORT_INTERVAL_NS):
             self._report(kind, address, detail, tally.unreported)
             tally.reported_ns, tally.unreported = now_ns, 0

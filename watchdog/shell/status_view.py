@@ -5,7 +5,7 @@ clock.  Fields are only ever added (`schema` says which meaning they have).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from watchdog.shell import health_view
@@ -29,6 +29,10 @@ class Surroundings:
     health: Health = NOTHING
     now_s: float = 0.0
     """CLOCK_BOOTTIME, for ages."""
+    paths: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """`Paths.stats()`: peer name -> udp, last_round, ..."""
+    datagrams: Mapping[str, int] = field(default_factory=dict)
+    """`Datagrams.stats()`"""
 
 
 def view(
@@ -68,6 +72,7 @@ def view(
         "gate": core["gate"],
         "watchdog": core["watchdog"],
         "scheduling": around.scheduling,
+        "datagrams": _datagrams(around),
         "refusals": {kind: dict(count) for kind, count in around.refusals.items()},
         "alarms": [{"name": name, "text": text} for name, text in core["alarms"]],
         "warnings": warnings(plan, core, around),
@@ -87,7 +92,26 @@ def warnings(plan: NodePlan, core: Mapping[str, Any], around: Surroundings) -> l
         found.append(
             f"scheduling class is {around.scheduling}, the configuration says {plan.scheduling}"
         )
+    found += _blocked(plan, core, around)
     return [*found, *around.warnings]
+
+
+def _blocked(plan: NodePlan, core: Mapping[str, Any], around: Surroundings) -> list[str]:
+    """Peers that are heard, and answer no datagram."""
+    reachable = {row["name"] for row in core["nodes"] if row["reachable"]}
+    return [
+        f"UDP to {peer.name} ({peer.address} port {peer.port}) does not get through: is there a "
+        f"firewall? TCP alone carries the rounds, and packet loss may move the VIP"
+        for peer in plan.peers
+        if peer.name in reachable and around.paths.get(peer.name, {}).get("is_blocked")
+    ]
+
+
+def _datagrams(around: Surroundings) -> dict[str, int]:
+    """All peers together."""
+    paths = around.paths.values()
+    sums = {key: sum(path[key] for path in paths) for key in ("received", "sent", "copies")}
+    return {**sums, **around.datagrams}
 
 
 def _move(move: Move) -> dict[str, str | None]:
@@ -100,6 +124,7 @@ def _node(
     member = plan.members[number]
     row = rows[member.name]
     link = around.links.get(member.name, {})
+    path = around.paths.get(member.name, {})
     reachable = bool(row["reachable"])
     heard_ms = row["last_heard_ms"]
     is_local = member.name == plan.node
@@ -118,6 +143,8 @@ def _node(
         "healthy": row["healthy"],
         "last_heard_s": None if is_local or heard_ms is None else round(heard_ms / 1000, 1),
         "rtt_ms": link.get("rtt_ms"),
+        "udp": path.get("udp"),
+        "last_round": path.get("last_round"),
         "checks": health_view.checks(around.health, around.now_s) if is_local else {},
         "called_dead_by": [m.name for m in plan.members if member.name in rows[m.name]["verdicts"]],
         "vetoed": row["vetoed"],

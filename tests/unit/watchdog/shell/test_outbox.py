@@ -1,7 +1,9 @@
 """What waits for a slow peer."""
 
+from dataclasses import replace
+
 from tests.shell.links import hello
-from watchdog.core.messages import Beacon, StateRequest, Tenure
+from watchdog.core.messages import Beacon, Grant, StateRequest, Tenure
 from watchdog.instant import Instant
 from watchdog.shell.outbox import OUTBOX_SIZE_MAX, Outbox, Slot, slot_of
 
@@ -50,10 +52,13 @@ def test_taking_empties_the_outbox() -> None:
     assert (outbox.take(), outbox.take(), outbox.size, outbox.replaced) == ([b"b2"], [], 0, 0)
 
 
-def test_only_hello_and_beacon_are_replaced() -> None:
+def test_only_hello_beacon_and_their_answers_are_replaced() -> None:
     """Every other message says something that a later one does not repeat."""
     tenure = Tenure("alpha", b"i" * 16, 1)
     beacon = Beacon(1, tenure, 1, Instant(1, 1), 1200, b"d" * 32, 1)
+    answer = Grant(1, tenure, 1, Instant(1, 1), b"j" * 16, is_vote=False)
     assert slot_of(beacon) is Slot.BEACON
+    assert slot_of(answer) is Slot.GRANT
+    assert slot_of(replace(answer, is_vote=True)) is None
     assert slot_of(hello(b"i" * 16)) is Slot.HELLO
     assert slot_of(StateRequest(1, 1)) is None

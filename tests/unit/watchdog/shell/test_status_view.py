@@ -1,5 +1,6 @@
 """The status reply: the core's view with the shell's facts merged in, nothing invented."""
 
+from dataclasses import replace
 from typing import Any
 
 from tests.unit.watchdog.shell.samples import core_status, plan
@@ -28,13 +29,13 @@ def test_reply_has_every_field_that_is_documented() -> None:
         "schema", "cluster", "local", "state", "phase", "quorum", "coordinator", "term", "epoch",
         "lease_left_ms", "escalated", "watchdog", "memory", "waiting_for", "sitout_left_ms",
         "unfit", "uplink", "nodes", "vips", "last_move", "gate", "scheduling",
-        "refusals", "alarms", "warnings", "lifecheck", "called_dead",
+        "refusals", "alarms", "warnings", "lifecheck", "called_dead", "datagrams",
     }  # fmt: skip
     rows: Any = body["nodes"]
     assert set(rows[0]) == {
         "name", "id", "address", "port", "state", "role", "priority", "eligible", "reachable",
         "last_heard_s", "rtt_ms", "checks", "reason", "alarms", "healthy",
-        "called_dead_by", "vetoed",
+        "called_dead_by", "vetoed", "udp", "last_round",
     }  # fmt: skip
     assert body["schema"] == 1
 
@@ -115,3 +116,35 @@ def test_checks_are_those_of_the_node_that_answers() -> None:
         "name": "db", "verdict": "up", "age_s": 10.0, "last_s": 0.1, "probes": [],
     }  # fmt: skip
     assert [row["checks"] for row in rows[1:]] == [{}, {}]
+
+
+def path(*, udp: bool | None, is_blocked: bool = False) -> dict[str, object]:
+    """What is known of the datagrams to a peer."""
+    round_by = "udp" if udp else "tcp"
+    counters = {"received": 5, "sent": 7, "copies": 1}
+    return {"udp": udp, "is_blocked": is_blocked, "last_round": round_by, **counters}
+
+
+def test_each_node_shows_how_its_rounds_come() -> None:
+    """Datagrams are counted over all peers; this node says nothing to itself."""
+    paths = {"beta": path(udp=False), "gamma": path(udp=True)}
+    around = replace(AROUND, paths=paths, datagrams={"wills": 2, "unsent": 0})
+    body: Any = view(plan(), core_status(), around, None)
+    ways = [(row["udp"], row["last_round"]) for row in body["nodes"]]
+    assert ways == [(None, None), (False, "tcp"), (True, "udp")]
+    assert body["datagrams"] == {"received": 10, "sent": 14, "copies": 2, "wills": 2, "unsent": 0}
+    assert not any("UDP" in text for text in body["warnings"])
+
+
+def test_a_firewall_for_datagrams_is_worth_a_warning_while_the_node_is_heard() -> None:
+    """Of a node that is down nothing answers, and that is said already."""
+    paths = {name: path(udp=False, is_blocked=True) for name in ("beta", "gamma")}
+    core = core_status()
+    for row in core["nodes"]:
+        row["reachable"] = row["name"] != "gamma"
+    found = [text for text in warnings(plan(), core, replace(AROUND, paths=paths)) if "UDP" in text]
+    (text,) = found
+    assert text == (
+        "UDP to beta (10.0.0.12 port 9000) does not get through: is there a firewall? "
+        "TCP alone carries the rounds, and packet loss may move the VIP"
+    )
