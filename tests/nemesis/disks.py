@@ -5,6 +5,7 @@ under open files, as after an error of the hardware.
 """
 
 import errno
+import shutil
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -46,9 +47,16 @@ class Disk:
         self._is_mounted = False
 
     def repair(self) -> None:
-        """What an operator does after an error: check and mount again."""
+        """What an operator does after an error: a copy on another disk, checked.
+
+        The old one may be held by the mount namespace of somebody else for a long while.
+        """
         self.unmount()
-        subprocess.run(["e2fsck", "-p", "-f", str(self._image)], capture_output=True, check=False)
+        fresh = self._image.with_name(self._image.name + "2")
+        shutil.copyfile(self._image, fresh)
+        self._image.unlink()
+        self._image = fresh
+        subprocess.run(["e2fsck", "-y", "-f", str(fresh)], capture_output=True, check=False)
         self.mount()
 
     def fill(self) -> int:
@@ -72,6 +80,7 @@ class Disk:
         """An error: from now on every write is refused. Whether it is so."""
         device = run(["findmnt", "-n", "-o", "SOURCE", "--mountpoint", str(self._place)]).strip()
         trigger = Path("/sys/fs/ext4", Path(device).name, "trigger_fs_error")
+        run(["sync", "-f", str(self._place)])
         with suppress(OSError):
             trigger.write_text("1", encoding="ascii")
         try:

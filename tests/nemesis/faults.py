@@ -61,7 +61,7 @@ class Fault:
     """leader | follower | all"""
     moves: tuple[int, int]
     hold_s: float = 3.0
-    recovery_s: float = 15.0
+    recovery_s: float = 30.0
     floor: int = 1
     """A full run in which it was injected less often fails."""
     kind: str = "plain"
@@ -92,7 +92,7 @@ def killed(what: str) -> Does:
     def does(it: Injection) -> Iterator[None]:
         victims.kill(it.stage, it.victim, what)
         yield
-        if what in {"guardian", "both"}:
+        if what in {"guardian", "both", "sentinel"}:
             it.stage.cluster.cluster.running[it.victim].wait(STOP_S)
             it.stage.start(it.victim)
 
@@ -315,6 +315,10 @@ def hanging(event: str) -> Does:
         finally:
             for name in where:
                 (it.stage.home(name) / "hangs").unlink()
+        if event == "escalation":  # its alarm stands until somebody has looked
+            for name in where:
+                it.stage.cluster.stop(name, STOP_S)
+                it.stage.start(name)
 
     return does
 
@@ -362,8 +366,8 @@ FAULTS: Final = (
     Fault("flapping@follower", flapping, "follower", NEVER, 0.0),
     Fault("loss-20", loss, "all", NEVER, 20.0),
     Fault("cpu-storm", storm, "all", NEVER, 8.0),
-    Fault("restart-at-once", stopped_at_once, "all", (0, 2), 0.0, 25.0),
-    Fault("power-cut", restarted_at_once, "all", (0, 2), 1.0, 25.0),
+    Fault("restart-at-once", stopped_at_once, "all", (0, 2), 0.0, 40.0),
+    Fault("power-cut", restarted_at_once, "all", (0, 2), 1.0, 40.0),
     Fault("rolling-restart", rolling, "leader", MUST, 0.0),
     Fault("full-disk@leader", full_disk, "leader", NEVER, 3.0, kind="disk"),
     Fault("read-only-disk@leader", read_only_disk, "leader", (0, 2), 3.0, kind="disk"),

@@ -24,7 +24,7 @@ SHORT: Final = (
 )
 """What the short run injects."""
 PAIR_MOVES: Final = (0, 4)
-PAIR_RECOVERY_S: Final = 25.0
+PAIR_RECOVERY_S: Final = 40.0
 
 
 class PlanError(Exception):

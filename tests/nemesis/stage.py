@@ -196,6 +196,8 @@ def opened(shape: Shape, number: int) -> Iterator[Stage]:
     made: list[Disk] = []
     try:
         with laboratory(f"qn{_short()}x{number}", (*shape.names, CLIENT, JUDGE)) as lab:
+            # Else each node keeps a copy of all mounts, and no disk can be taken away.
+            lab.keeps_cgroups = shape.kind == "disk"
             addresses = {name: lab.places[name].address for name in shape.names}
             cluster = Cluster(folder, layout(shape, addresses), lab, Interrupt(()))
             journal = Journal(folder / "observations.jsonl")

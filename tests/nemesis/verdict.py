@@ -1,8 +1,8 @@
 """What was seen from outside becomes figures: seconds two answered, outage, moves.  Pure.
 
 Definition: a node *answers* for a VIP from the kernel's word that the address came to the word that
-it went, less every stretch that is proven silent: from the last question that it answered to the
-next answer, if a question between them got none.  (So a gate is believed only where it was seen.)
+it went, less every stretch that is proven silent: between two questions that it answered, if one
+between them got no answer.  One answer is an instant of answering.  (So a gate is believed only where it was seen.)
 Two holders: two nodes answer for one VIP.  Edges have the kernels' order, in one queue, beside
 their time, so an overlap is found however short, and the tolerance is 0.
 """
@@ -143,10 +143,9 @@ def silences(record: Record, node: str, vip: str, present: Span) -> Iterator[Spa
         if number not in rounds:
             is_silent = True
             continue
-        until = min(Edge(rounds[number]), present.end)
-        if is_silent and answered < until:
-            yield Span(answered, until)
-        answered, is_silent = max(answered, Edge(asked)), False
+        if is_silent and answered < Edge(asked):
+            yield Span(answered, Edge(asked))
+        answered, is_silent = Edge(asked + 1), False
     if is_silent and answered < present.end:
         yield Span(answered, present.end)
 
