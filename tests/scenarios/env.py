@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from tests.scenarios.gate import Gate
 from tests.scenarios.machine import Disk, Machine, Plan
 from tests.scenarios.world import World
 from watchdog.config.timing import timing_for
@@ -165,7 +166,17 @@ class Story:
         """`freeze-guardian a`: it is stopped; the kernel's gate closes at soft by itself."""
         machine = self.machine(name)
         machine.is_silent = True
-        machine.later(self.world.timing.soft_ns, machine.gate_closes)
+        if machine.gate is None:
+            machine.later(self.world.timing.soft_ns, machine.gate_closes)
+
+    def do_freeze_node(self, name: str) -> None:
+        """`freeze-node a`: its node process is stopped; what comes is lost on it."""
+        self.machine(name).is_frozen = True
+
+    def do_gate(self) -> None:
+        """`gate`: every node has a gate in its kernel, with tickets."""
+        for machine in self.world.machines.values():
+            machine.gate = Gate(machine)
 
     def do_guardian_says_off(self, name: str, number: str) -> None:
         """`guardian-says-off a 0`: an OFF with that number, under way from its guardian."""

@@ -5,12 +5,13 @@ a file with the stored membership; the rest is the least that performs what they
 """
 
 import hashlib
-import heapq
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, assert_never
 
+from tests.scenarios.gate import Gate
+from tests.scenarios.heap import BOOT_NS, Heap
 from watchdog import guardian_protocol as protocol
 from watchdog.config.membership import reconcile
 from watchdog.core import effects as fx
@@ -21,17 +22,15 @@ from watchdog.core.settings import Member, Settings, Timing
 from watchdog.guardian import actions as act
 from watchdog.guardian.deadline import Deadline
 from watchdog.guardian.policy import Policy
-from watchdog.instant import MS, SECOND, Instant
+from watchdog.instant import MS
 from watchdog.shell import guard_translate
 
 DISK_NS: Final = 5 * MS
 PACKET_NS: Final = MS // 20
 WORK_NS: Final = MS // 5
 SPAWN_NS: Final = 50 * MS
-BOOT_NS: Final = 1000 * SECOND
 WALL_MS: Final = 1_700_000_000_000
 CLUSTER: Final = hashlib.sha256(b"story").digest()
-STEPS_MAX: Final = 200_000
 
 
 @dataclass
@@ -59,34 +58,6 @@ def digest_of(members: tuple[Member, ...]) -> bytes:
     """The members digest."""
     listed = sorted((m.name, m.weight) for m in members)
     return hashlib.sha256(CLUSTER + repr(listed).encode()).digest()
-
-
-class Heap:
-    """What will happen, in order of time and then of asking."""
-
-    def __init__(self) -> None:
-        self.now_ns = 0
-        self._items: list[tuple[int, int, Callable[[], None]]] = []
-        self._count = 0
-
-    def after(self, delay_ns: int, do: Callable[[], None]) -> None:
-        """Let something happen later."""
-        self._count += 1
-        heapq.heappush(self._items, (self.now_ns + max(0, delay_ns), self._count, do))
-
-    def run_until(self, end_ns: int) -> None:
-        """Let everything happen up to that time."""
-        for _ in range(STEPS_MAX):
-            if not self._items or self._items[0][0] > end_ns:
-                self.now_ns = end_ns
-                return
-            self.now_ns, _, do = heapq.heappop(self._items)
-            do()
-        raise AssertionError("the story never comes to rest")
-
-    def read(self) -> Instant:
-        """The one clock of the story; both of a machine's clocks show it."""
-        return Instant(BOOT_NS + self.now_ns, BOOT_NS + self.now_ns)
 
 
 class Surroundings(Protocol):
@@ -137,8 +108,16 @@ class Machine:
         self.life = 0
         self.has_vip = False
         self.dead: set[str] = set()
+        self.gate: Gate | None = None
+        self.is_frozen = False
+        """The node process is stopped: its events are lost on it."""
         self.is_silent = False
         """The guardian is stopped: its inputs are lost on it."""
+
+    @property
+    def now_ns(self) -> int:
+        """The time."""
+        return self.world.heap.now_ns
 
     # --- life and death
 
@@ -153,6 +132,8 @@ class Machine:
             has_vips=True,
             has_escalation=False,
             has_de_escalation=False,
+            has_gate=self.gate is not None,
+            ticket_ns=timing.ticket_ns,
         )
         self.life += 1
         self.guardian = Deadline(policy, self.disk.ledger, self.world.heap.read())
@@ -228,7 +209,7 @@ class Machine:
 
     def post(self, event: ev.Event) -> None:
         """One event for the node."""
-        if self.node is None:
+        if self.node is None or self.is_frozen:
             return
         node = self.node
         for effect in node.step(self.world.heap.read(), event):
@@ -322,7 +303,7 @@ class Machine:
                 node = self.node
                 self.later(PACKET_NS, lambda: self._from_guardian(node, packet))
             case act.SaveLedger(ledger):
-                self._answer(DISK_NS, act.LedgerSaved(ok=True, why=""), ledger)
+                self._save_ledger(ledger)
             case act.AddVips() | act.RefreshVips():
                 self._vip(up=True)
                 self._answer(WORK_NS, act.VipsAdded(ok=True, why=""))
@@ -349,11 +330,11 @@ class Machine:
                 self._answer(WORK_NS, act.MachineChecked(int(self.has_vip), int(not self.has_vip)))
             case act.StartHook() | act.Announce() | act.RunNotify() | act.Log():
                 pass
+            case act.OpenTicket() | act.ArmGate() | act.CloseGate():
+                assert self.gate is not None
+                self._answer(WORK_NS, *self.gate.take(action))
             case (
-                act.OpenTicket()
-                | act.ArmGate()
-                | act.CloseGate()
-                | act.WatchClaim()
+                act.WatchClaim()
                 | act.UnwatchClaim()
                 | act.PetWatchdog()
                 | act.CloseWatchdog()
@@ -376,13 +357,19 @@ class Machine:
         if self.node is node and node is not None:
             self.post(guard_translate.to_event(packet))
 
-    def _answer(self, delay_ns: int, event: act.Input, ledger: act.Ledger | None = None) -> None:
+    def _answer(self, delay_ns: int, *events: act.Input) -> None:
         def done() -> None:
-            if ledger is not None:
-                self.disk.ledger = ledger
-            self.to_guardian(event)
+            for event in events:
+                self.to_guardian(event)
 
         self.later(delay_ns, done)
+
+    def _save_ledger(self, ledger: act.Ledger) -> None:
+        def done() -> None:
+            self.disk.ledger = ledger
+            self.to_guardian(act.LedgerSaved(ok=True, why=""))
+
+        self.later(DISK_NS, done)
 
     def guardian_went_off(self, number: int) -> None:
         """Its OFF: of an old command nothing comes; of the last one the VIP is down."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from tests.scenarios.machine import Heap, Machine
+from tests.scenarios.heap import Heap
+from tests.scenarios.machine import Machine
 from tests.scenarios.words import words
 from watchdog.core import effects as fx
 from watchdog.core import events as ev

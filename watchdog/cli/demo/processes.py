@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 NODE_MODULE: Final = "watchdog.shell"
-MODULES: Final = (NODE_MODULE, "lifecheck", "watchdog.web")
-"""What the guardian's own children run."""
+MODULES: Final = (NODE_MODULE, "lifecheck", "watchdog.web", "watchdog.guardian")
+"""What the guardian's own children run; the last one is its sentinel, which it forked."""
 POLL_S: Final = 0.02
 
 

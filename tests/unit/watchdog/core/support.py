@@ -38,6 +38,7 @@ WALL_MS: Final = 1_700_000_000_000
 PROMISE_MS: Final = TIMING.promise_ns / MS
 SOFT_MS: Final = TIMING.soft_ns / MS
 BEACON_MS: Final = TIMING.beacon_ns / MS
+REPEAT_MS: Final = TIMING.repeat_ns / MS
 
 
 def inc_of(node: str, life: int = 0) -> bytes:

@@ -1,6 +1,7 @@
 """Leading one tenure. Sections in parentheses are those of docs/election.md."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.unit.watchdog.core.rig import (
 from tests.unit.watchdog.core.support import (
     BEACON_MS,
     PROMISE_MS,
+    REPEAT_MS,
     SOFT_MS,
     TIMING,
     grant_to,
@@ -151,6 +153,32 @@ def test_a_round_goes_out_every_beacon_interval() -> None:
     rounds = [m.round for peer, m in sent(rig.log[start:], Beacon) if peer == "b"]
     assert len(rounds) == 5
     assert rounds == sorted(set(rounds))
+
+
+def test_a_round_without_a_quorum_is_followed_by_new_ones_until_one_is_granted() -> None:
+    """Each is a round of its own, so what it moves counts from its own sending (5.2)."""
+    rig = leader()
+    rig.unanswered.add(Beacon)
+    start = len(rig.log)
+    rig.advance(BEACON_MS)
+    rounds = [m for peer, m in sent(rig.log[start:], Beacon) if peer == "b"]
+    gaps = [later.sent.boot_ns - m.sent.boot_ns for m, later in pairwise(rounds)]
+    assert len(gaps) >= 2
+    assert {round(gap / MS) for gap in gaps} == {REPEAT_MS}
+    assert len({m.round for m in rounds}) == len(rounds)
+    rig.unanswered.clear()
+    rig.advance(REPEAT_MS + 1)
+    start = len(rig.log)
+    rig.advance(2 * BEACON_MS)
+    assert len({m.round for _, m in sent(rig.log[start:], Beacon)}) == 2, "back to the usual pace"
+
+
+def test_the_network_is_told_again_when_a_connection_is_back() -> None:
+    """Whoever was cut off has not heard where the VIPs are (G9)."""
+    rig = leader()
+    assert fx.Reannounce() in rig.step(ev.LinkOpened("b"))
+    follower = Rig()
+    assert fx.Reannounce() not in follower.step(ev.LinkOpened("b"))
 
 
 def test_a_slow_guardian_delays_rounds_and_never_doubles_them() -> None:

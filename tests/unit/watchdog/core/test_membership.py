@@ -121,6 +121,33 @@ def test_a_closed_connection_drops_its_node_at_once() -> None:
     assert roster.lost_reason("b", START) is LostReason.CLOSED
 
 
+def test_a_node_that_is_heard_by_datagrams_counts_although_its_connection_ended() -> None:
+    """A stalled TCP is no dead node; but nobody waits for it to lead before its next HELLO."""
+    roster = roster_of(b=hello("b"))
+    roster.link_closed("b", inc_of("b"))
+    roster.heard("b", START)
+    assert roster.is_reachable("b", START)
+    assert not roster.is_candidate("b", START)
+    roster.hello_received("b", hello("b"), START)
+    assert roster.is_candidate("b", START)
+
+
+@pytest.mark.parametrize("end", ["farewell", "trouble", "restart"])
+def test_what_a_node_said_before_counts_no_more_after(end: str) -> None:
+    """A late datagram of a stopped process is no sign of life (Messages)."""
+    roster = roster_of(b=hello("b"))
+    roster.link_closed("b", inc_of("b"))
+    match end:
+        case "farewell":
+            roster.peers["b"].retire(inc_of("b"))
+        case "trouble":
+            roster.forget()
+        case _:
+            roster.hello_received("b", hello("b", life=1, digest=OTHER_DIGEST), START)
+    roster.heard("b", START)
+    assert not roster.is_reachable("b", START)
+
+
 def test_an_older_connection_that_closes_says_nothing() -> None:
     """The new process is already connected (Messages)."""
     roster = roster_of(b=hello("b", life=1))
