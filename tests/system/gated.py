@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, Self, TypeVar
 
 from tests.system.guardian.bench import in_namespace, ip
 from watchdog.guardian import actions as act
@@ -230,7 +230,7 @@ class Talk:
             self._asker.bind(("v1", 0))
         self._threads = [threading.Thread(target=self._serve), threading.Thread(target=self._talk)]
 
-    def __enter__(self) -> "Talk":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self

@@ -58,7 +58,7 @@ def unless_in(name: str) -> bytes:
     The packet's mark and no bit of it: a constant that `nft` can list, and load what it listed.
     """
     mark = _expression("meta", u32(2, _META_MARK), u32(1, REGISTER))
-    no_bit = (u32(1, REGISTER), u32(2, REGISTER), u32(3, len(ZERO)))
+    no_bit = (u32(1, REGISTER), u32(2, REGISTER), u32(6, 0), u32(3, len(ZERO)))
     bits = _expression("bitwise", *no_bit, nest(4, value(ZERO)), nest(5, value(ZERO)))
     look = (u32(2, REGISTER), text(1, name), u32(5, _INVERTED))
     return mark + bits + _expression("lookup", *look)

@@ -102,7 +102,7 @@ def elements(table: str, name: str, *found: bytes) -> bytes:
 def element(key: bytes, timeout_ms: int = 0) -> bytes:
     """One element of a set."""
     timeout = u64(4, timeout_ms) if timeout_ms else b""
-    return nest(ELEMENT, nest(1, value(key)), timeout)
+    return nest(ELEMENT, timeout, nest(1, value(key)))
 
 
 def _places(data: bytearray, mark: bytes) -> list[int]:

@@ -60,12 +60,12 @@ def questions(table: str, families: Sequence[int], interfaces: Sequence[str]) ->
     found = []
     of_table = attribute.text(_TABLE, table)
     for family in families:
-        found.append(table_question(table, family))
         sets = (LEASE, TICKETS) if family == INET else (LEASE,)
         names = () if family == NETDEV and not interfaces else chains(family)
         found += [Request(GETCHAIN, 0, family, of_table + attribute.text(3, n)) for n in names]
         found += [Request(GETSET, 0, family, of_table + attribute.text(2, n)) for n in sets]
         found.append(Request(GETRULE, netlink.NLM_F_DUMP, family, of_table))
+        found.append(table_question(table, family))  # the last: what is more than its number
     return found
 
 

@@ -172,9 +172,9 @@ def _chain(setup: Setup, family: int, name: str, hook: int) -> Request:
     attributes = (
         text(1, setup.table),
         text(3, name),
-        nest(4, where),
-        u32(5, _POLICY_ACCEPT),
         text(7, "filter"),
+        u32(5, _POLICY_ACCEPT),
+        nest(4, where),
     )
     return Request(NEWCHAIN, NLM_F_CREATE, family, b"".join(attributes))
 
