@@ -41,7 +41,7 @@ class Tables:
         self._made: tuple[listing.Thing, ...] = ()
         self._generation = 0
         self._commits = 0
-        """Own transactions since the generation was read: each is one, or none when nothing changed."""
+        """Own transactions since the generation was read: each is one generation, at most."""
         self._is_proven = False
 
     def make(self) -> None:
