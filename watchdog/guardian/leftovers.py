@@ -75,7 +75,7 @@ class Leftovers:
 
 def _cgroups_of(pid: int) -> str:
     try:
-        with open(f"/proc/{pid}/cgroup") as file:
+        with open(f"/proc/{pid}/cgroup", errors="replace") as file:
             return file.read()
     except OSError:
         return ""
