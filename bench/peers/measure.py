@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from bench import machine
@@ -107,13 +108,20 @@ def measure(wanted: Wanted) -> dict[str, Any]:
 
 
 def _wave(works: Sequence[Work]) -> Iterator[dict[str, Any]]:
-    jobs = [(work, number) for work in works for number in range(work.variant.copies)]
+    jobs = [(work, number) for work in works for number in range(copies(work.variant))]
     if not jobs:
         return
     with ThreadPoolExecutor(len(jobs)) as pool:
         list(pool.map(_copy, jobs))
     for work in works:
         yield work.row
+
+
+def copies(variant: Variant) -> int:
+    """How many clusters fit into half of the memory that is free."""
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    kib = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    return max(1, min(variant.copies, kib // 1024 // 2 // (variant.mib or 1)))
 
 
 def _copy(job: tuple[Work, int]) -> None:
@@ -145,20 +153,26 @@ def _cluster(work: Work) -> Iterator[tuple[Stage, Cluster]]:
         try:
             where.ask(WATCH_MS)
             cluster.start_all()
-            _settled(work, where, cluster)
+            _settled(work, where, cluster, work.variant.ready_s)
             yield where, cluster
         finally:
             cluster.stop()
 
 
-def _settled(work: Work, where: Stage, cluster: Cluster) -> str:
-    """Wait until one node, and always the same, holds and answers; its name."""
+def _settled(
+    work: Work, where: Stage, cluster: Cluster, within_s: float, *, asks: bool = True
+) -> str:
+    """Wait until one node, and always the same, holds and answers; its name.
+
+    `asks`: and the peer says itself that all is well.
+    """
     since: dict[str, float] = {}
 
     def is_calm() -> bool:
         holders = where.holders()
         name = next(iter(holders), "")
-        if len(holders) != 1 or where.answered_by() != name or not cluster.is_ready():
+        is_well = len(holders) == 1 and where.answered_by() == name
+        if not is_well or (asks and not cluster.is_ready()):
             since.clear()
             return False
         for other in set(since) - {name}:
@@ -166,7 +180,7 @@ def _settled(work: Work, where: Stage, cluster: Cluster) -> str:
         return time.monotonic() - since.setdefault(name, time.monotonic()) >= CALM_S
 
     who = f"{work.variant.peer} ({work.variant.name})"
-    work.interrupt.wait(f"{who}: one holder, all well", is_calm, work.variant.ready_s)
+    work.interrupt.wait(f"{who}: one holder, all well", is_calm, within_s)
     return next(iter(since))
 
 
@@ -174,7 +188,7 @@ def _tasks(work: Work, where: Stage, cluster: Cluster) -> None:
     """Take tasks until none is left, or the cluster needs to be made anew."""
     while (task := work.next()) is not None:
         name, rep = task
-        holder = _settled(work, where, cluster)
+        holder = _settled(work, where, cluster, work.variant.recovers_s)
         result = _fault(work, where, cluster, (name, holder))
         work.found(name, {"rep": rep, "holder": holder, **result})
         if work.variant.is_fresh_each or not result["recovered"]:
@@ -193,7 +207,8 @@ def _fault(work: Work, where: Stage, cluster: Cluster, what: tuple[str, str]) ->
     over = where.mark(f"{name}: over")
     fault.end(where, cluster, holder)
     try:
-        _settled(work, where, cluster)
+        is_last = work.variant.is_fresh_each
+        _settled(work, where, cluster, work.variant.recovers_s, asks=not is_last)
         recovered = True
     except TooLateError as error:
         work.problem(f"{name}: {error}")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
-from bench.peers import keepalived, quorumdog
+from bench.peers import keepalived, pacemaker, pgpool, quorumdog
 from bench.peers.faults import Peer
 from bench.peers.stage import Stage
 
@@ -20,7 +20,7 @@ class Cluster(Peer, Protocol):
 
 
 class Variant(NamedTuple):
-    """`ready_s` is from the start (or the end of a fault) to all well; `waits_s` for a move."""
+    """`ready_s` is from the start to all well, `waits_s` for a move, `recovers_s` after a fault."""
 
     peer: str
     name: str
@@ -30,11 +30,14 @@ class Variant(NamedTuple):
     """Its settings in a few words."""
     ask_ms: float = 1.0
     ready_s: float = 30.0
-    waits_s: float = 20.0
+    waits_s: float = 15.0
+    recovers_s: float = 30.0
     copies: int = 1
     """Clusters that share the work, at the same time."""
+    mib: int = 0
+    """Memory of such a cluster, where copies have to be fewer on a small machine."""
     is_fresh_each: bool = False
-    """Each fault gets a new cluster."""
+    """Each fault gets a new cluster, so none waits for what it needs for a next one."""
 
 
 OURS: Final = tuple(
@@ -57,5 +60,43 @@ KEEPALIVED: Final = tuple(
     )
     for name, settings in (("default", keepalived.DEFAULT), ("100 ms", keepalived.TUNED))
 )
-WAVES: Final = ((*OURS, *KEEPALIVED),)
+PACEMAKER: Final = tuple(
+    Variant(
+        "pacemaker",
+        name,
+        partial(pacemaker.Pacemaker, settings=settings),
+        pacemaker.PACKAGES,
+        f"token {settings.token_ms} ms, monitors each {settings.monitor_s} s, no fencing",
+        ask_ms=2.0,
+        ready_s=90.0,
+        waits_s=40.0,
+        recovers_s=60.0,
+        copies=copies,
+    )
+    for name, settings, copies in (
+        ("default", pacemaker.DEFAULT, 3),
+        ("300 ms", pacemaker.TUNED, 2),
+    )
+)
+PGPOOL: Final = tuple(
+    Variant(
+        "pgpool",
+        name,
+        partial(pgpool.Pgpool, settings=settings),
+        pgpool.PACKAGES,
+        f"lifecheck each {settings.interval_s} s, heartbeat each {settings.keepalive_s} s,"
+        f" dead after {settings.deadtime_s} s",
+        ask_ms=ask_ms,
+        ready_s=ready_s,
+        waits_s=60.0,
+        copies=copies,
+        mib=500,
+        is_fresh_each=True,
+    )
+    for name, settings, ask_ms, ready_s, copies in (
+        ("default", pgpool.DEFAULT, 5.0, 180.0, 24),
+        ("tuned", pgpool.TUNED, 2.0, 60.0, 3),
+    )
+)
+WAVES: Final = ((*PACEMAKER, *PGPOOL), (*OURS, *KEEPALIVED))
 """What runs at the same time; what waits for seconds does not disturb what waits for ms."""
