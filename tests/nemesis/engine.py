@@ -35,6 +35,7 @@ class Result:
     name: str
     nodes: str
     seed: int
+    leader: str = ""
     victims: tuple[str, ...] = ()
     begin_ns: int = 0
     healed_ns: int = 0
@@ -92,7 +93,7 @@ def inject(stage: Stage, step: Step) -> Result:
     """One fault, from a healthy cluster to a healthy cluster."""
     result = Result(step.name, stage.shape.nodes, step.seed, moves_allowed=step.moves)
     leader = stage.wait_healthy(START_S)
-    result.gates = stage.gates()
+    result.leader, result.gates = leader, stage.gates()
     stage.look().forget(now_ns() - int(BEFORE_S * 1e9))
     sizes = {name: stage.cluster.cluster.log(name).stat().st_size for name in stage.names}
     stage.pause(BEFORE_S)
@@ -149,7 +150,7 @@ def judge(stage: Stage, step: Step, result: Result) -> None:
     result.two_answered_s = verdict.seconds(overlaps)
     result.two_present_s = verdict.seconds(verdict.overlaps(record, window, gates=False))
     result.outage_s = verdict.outage_s(record, window)
-    result.moves = len(verdict.gains(record, window))
+    result.moves = verdict.moves(record, window, result.leader)
     result.disturbances = verdict.disturbances(record, window)
     result.blind_s = verdict.unwatched_s(record, window)
     result.failures += verdict.strays(record, window) + record.problems

@@ -184,8 +184,8 @@ def test_a_renewed_address_is_no_change() -> None:
     assert verdict.disturbances(made, ALL) == 1
 
 
-def test_moves_are_nodes_that_had_nothing_and_got_hold() -> None:
-    """Two addresses that follow each other are one move; to lose and get again is one too."""
+def test_a_move_is_another_node_that_got_hold() -> None:
+    """Two addresses that follow each other are one move; to lose and get again is none."""
     moved = record(
         *HANDED_OVER,
         address(1021, "beta", True, VIP6),
@@ -195,6 +195,7 @@ def test_moves_are_nodes_that_had_nothing_and_got_hold() -> None:
     )
     assert verdict.gains(moved, Span(Edge(500 * MS), Edge(2000 * MS))) == ["beta", "beta"]
     assert verdict.gains(moved, Span(Edge(1601 * MS), Edge(2000 * MS))) == []
+    assert verdict.moves(moved, Span(Edge(500 * MS), Edge(2000 * MS)), "alpha") == 1
     assert verdict.holding(moved) == {"beta"}
 
 

@@ -2,9 +2,9 @@
 
 Definition: a node *answers* for a VIP from the kernel's word that the address came to the word that
 it went, less every stretch that is proven silent: between two questions that it answered, if one
-between them got no answer.  One answer is an instant of answering.  (So a gate is believed only where it was seen.)
-Two holders: two nodes answer for one VIP.  Edges have the kernels' order, in one queue, beside
-their time, so an overlap is found however short, and the tolerance is 0.
+between them got no answer (so a gate is believed only where it was seen).  One answer is an instant
+of answering.  Two holders: two nodes answer for one VIP.  Edges have the kernels' order, in one
+queue, beside their time: an overlap is found however short, and the tolerance is 0.
 """
 
 from bisect import bisect_left
@@ -222,6 +222,12 @@ def gains(record: Record, window: Span) -> list[str]:
         if change.is_up and change.node not in had and change.at > window.begin:
             found.append(change.node)
     return found
+
+
+def moves(record: Record, window: Span, leader: str) -> int:
+    """How often another node than the one before got hold of the VIPs."""
+    order = [leader, *gains(record, window)]
+    return sum(1 for before, after in pairwise(order) if before != after)
 
 
 def disturbances(record: Record, window: Span) -> int:
