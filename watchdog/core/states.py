@@ -142,7 +142,7 @@ class _Referee:
         """Where `trigger` leads from `state`; MachineError when no row says so."""
         self._model.state = state
         cast("Callable[[], bool]", getattr(self._model, trigger.value))()
-        return cast("State", self._model.state)
+        return self._model.state
 
 
 _referee: Final = _Referee()
