@@ -33,6 +33,11 @@ for group in "$@"; do
         need unshare util-linux
         need systemd-analyze systemd
         need ping iputils-ping
+        # What the nemesis breaks disks and wall clocks with.
+        need mkfs.ext4 e2fsprogs
+        need mount mount
+        set -- /usr/lib/*/faketime/libfaketime.so.1
+        [ -e "$1" ] || missing="$missing libfaketime"
         # What lifecheck, the control socket and the health port are tried against.
         need /usr/sbin/wd_cli pgpool2
         need /usr/sbin/nginx nginx

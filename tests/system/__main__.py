@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import IO, Final
 
 FOLDER: Final = Path(__file__).parent
+NEMESIS: Final = FOLDER.parent / "nemesis"
+"""The tests of its parts; its short run is test_nemesis.py."""
 FIRST: Final = (
     "guardian",
     "test_bad_input_config.py",
@@ -37,7 +39,7 @@ NONE_SELECTED: Final = 5
 
 def lanes() -> tuple[list[str], list[str]]:
     """The files of both lanes."""
-    everything = [*sorted(FOLDER.glob("test_*.py")), FOLDER / "guardian"]
+    everything = [*sorted(FOLDER.glob("test_*.py")), FOLDER / "guardian", NEMESIS]
     first = [str(FOLDER / name) for name in FIRST]
     return first, [str(path) for path in everything if str(path) not in first]
 
