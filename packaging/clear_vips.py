@@ -1,23 +1,32 @@
-"""Removes the VIPs of the configuration from this machine: run by systemd when the daemon ended.
+"""Removes the VIPs of the configuration, then the kernel's gate: run when the daemon has ended.
 
 Rule: what is not running holds no VIP.  An ordinary stop has removed them already; this is for a
-guardian that was killed.  Reads only the `[vip]` tables, so that a configuration which was broken
-by the edit before a restart is still cleaned up after.  Needs nothing but Python and `ip`.
+guardian that was killed.  The gate goes last, and only once no VIP is left: until then it is what
+keeps them silent.  Reads only the `[vip]` tables and `data_dir`, so that a configuration which was
+broken by the edit before a restart is still cleaned up after.  VIPs need nothing but `ip`.
 """
 
+import hashlib
+import os
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+DEFAULT_DATA_DIR = "/var/lib/quorumdog"
 DEFAULT_FILE = "/etc/quorumdog/quorumdog.conf"
 SECONDS_MAX = 5
 
 
-def vips(file: str) -> Iterator[tuple[str, str]]:
-    """(address with prefix, interface) of each VIP; ValueError when the file is no TOML."""
-    tables = tomllib.loads(Path(file).read_text(encoding="utf-8")).get("vip", {})
+def read(file: str) -> dict[str, object]:
+    """The configuration; ValueError when the file is no TOML."""
+    return tomllib.loads(Path(file).read_text(encoding="utf-8"))
+
+
+def vips(config: dict[str, object]) -> Iterator[tuple[str, str]]:
+    """(address with prefix, interface) of each VIP."""
+    tables = config.get("vip", {})
     for table in tables.values() if isinstance(tables, dict) else ():
         if isinstance(table, dict) and {"address", "interface"} <= table.keys():
             yield str(table["address"]), str(table["interface"])
@@ -35,13 +44,31 @@ def holds(address: str, interface: str) -> bool:
     return bool(shown.stdout.strip())
 
 
+def tag(config: dict[str, object]) -> str:
+    """What the daemon of this data directory marks its things with."""
+    cluster = config.get("cluster", {})
+    folder = cluster.get("data_dir") if isinstance(cluster, dict) else None
+    path = os.path.realpath(folder if isinstance(folder, str) else DEFAULT_DATA_DIR)
+    return hashlib.sha256(path.encode()).hexdigest()[:12]
+
+
+def clear_gate(config: dict[str, object]) -> str:
+    """Remove the gate's tables; what is wrong."""
+    try:
+        from watchdog.guardian.gate import clear  # noqa: PLC0415 - a VIP goes without it
+    except ImportError as error:
+        return f"{error}; `nft list tables` shows what is left of the gate"
+    return clear(tag(config))
+
+
 def main(file: str) -> int:
     """Clear them all; 0 when none is left."""
     try:
-        found = list(vips(file))
+        config = read(file)
     except (OSError, ValueError) as error:
         print(f"clear_vips: {file}: {error}; no VIP was looked for", file=sys.stderr)
         return 1
+    found = list(vips(config))
     left = 0
     for address, interface in found:
         if not holds(address, interface):
@@ -53,7 +80,12 @@ def main(file: str) -> int:
         left += not gone
         word = "removed" if gone else "COULD NOT REMOVE"
         print(f"clear_vips: {word} {address} from {interface}", file=sys.stderr)
-    return 1 if left else 0
+    if left or not found:
+        return 1 if left else 0
+    fault = clear_gate(config)
+    if fault:
+        print(f"clear_vips: the gate is left, closed: {fault}", file=sys.stderr)
+    return 1 if fault else 0
 
 
 if __name__ == "__main__":
