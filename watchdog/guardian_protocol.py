@@ -108,13 +108,11 @@ class Notify(NamedTuple):
 
 
 class Welcome(NamedTuple):
-    """First packet to a node process. `off_clean`: nothing is on and no clean-up is pending.
-
-    `gate` and `watchdog`: whether the kernel and the hardware stand behind the lease.
-    """
+    """First packet to a node process; `gate` and `watchdog` say what stands behind the lease."""
 
     last_epoch: int
     off_clean: bool
+    """Nothing is on and no clean-up is pending."""
     gate: bool = False
     watchdog: bool = False
 
@@ -175,6 +173,13 @@ class ReadyChecked(NamedTuple):
     reason: str
 
 
+class Warned(NamedTuple):
+    """An alarm of the guardian, for whoever asks the node how it is."""
+
+    name: str
+    text: str
+
+
 # --- lifecheck -> guardian
 
 
@@ -198,9 +203,7 @@ class RestartEnded(NamedTuple):
 
 Command = Extend | Escalate | Deescalate
 """What is numbered."""
-ToGuardian = (
-    NodeUp | OpenRound | Command | ArmWill | ProbeVip | CheckReady | Notify | Reannounce
-)
+ToGuardian = NodeUp | OpenRound | Command | ArmWill | ProbeVip | CheckReady | Notify | Reannounce
 ToNode = (
     Welcome
     | RoundOpened
@@ -211,6 +214,7 @@ ToNode = (
     | HookEnded
     | ProbeFinished
     | ReadyChecked
+    | Warned
 )
 
 Packet = ToGuardian | ToNode | RestartWanted | RestartEnded
@@ -236,6 +240,7 @@ _LAYOUT: Final[tuple[tuple[int, type[Packet], str], ...]] = (
     (71, HookEnded, "q?r"),
     (72, ProbeFinished, "q?r"),
     (73, ReadyChecked, "q?r"),
+    (74, Warned, "tr"),
     (97, RestartEnded, "q?r"),
 )
 """(kind byte, packet, one letter per field); who says which is in the high bits of the kind."""
@@ -270,10 +275,7 @@ _BY_NUMBER: Final = {kind.number: kind for kind in _kinds()}
 _BY_PACKET: Final = {kind.packet: kind for kind in _kinds()}
 _SPEAKER: Final = 0b110_0000
 """Bits of a kind that say between whom it goes."""
-_BY_NODE: Final = 0
-_BY_LIFECHECK: Final = 32
-_TO_NODE: Final = 64
-_TO_LIFECHECK: Final = 96
+_BY_NODE, _BY_LIFECHECK, _TO_NODE, _TO_LIFECHECK = 0, 32, 64, 96
 
 
 def pack(packet: Packet) -> bytes:

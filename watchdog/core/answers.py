@@ -12,6 +12,7 @@ from watchdog.core.events import (
     ExtendRefused,
     GuardianLost,
     GuardianReady,
+    GuardianWarned,
     HookEnded,
     Off,
     OffFailed,
@@ -21,13 +22,16 @@ from watchdog.core.events import (
 )
 from watchdog.core.leading import Phase
 from watchdog.core.parts import OFF_FAILED, Parts
-from watchdog.instant import Instant
+from watchdog.instant import SECOND, Instant
 
 GUARDIAN_SILENT: Final = "GUARDIAN_SILENT"
+WARNED_NS: Final = 600 * SECOND
+"""How long `status` shows an alarm of the guardian, which cannot tell when its cause is gone."""
 
 Answer = (
     GuardianReady
     | GuardianLost
+    | GuardianWarned
     | RoundOpened
     | ExtendRefused
     | Escalated
@@ -56,6 +60,8 @@ class Answers:
                 self._guardian_ready(answer)
             case GuardianLost():
                 self._guardian_lost(now)
+            case GuardianWarned(name, text):
+                parts.out.warned(name.upper(), text, now.boot_ns + WARNED_NS)
             case RoundOpened():
                 self._round_opened(answer, now)
             case ExtendRefused():

@@ -124,6 +124,14 @@ class GuardianReady:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardianWarned:
+    """An alarm of the guardian: something on this machine is not as it left it."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class GuardianLost:
     """The socketpair to the guardian ended."""
 
@@ -219,6 +227,7 @@ Event = (
     | CommandReceived
     | GuardianReady
     | GuardianLost
+    | GuardianWarned
     | RoundOpened
     | ExtendRefused
     | Escalated

@@ -20,6 +20,7 @@ from watchdog.core.events import (
     ExtendRefused,
     GuardianLost,
     GuardianReady,
+    GuardianWarned,
     HookEnded,
     LifecheckLost,
     LifecheckReported,
@@ -159,6 +160,7 @@ class Node:
             case (
                 GuardianReady()
                 | GuardianLost()
+                | GuardianWarned()
                 | RoundOpened()
                 | ExtendRefused()
                 | Escalated()
@@ -207,6 +209,7 @@ class Node:
 
     def _act(self, now: Instant) -> None:
         parts = self._parts
+        parts.out.end_alarms(now)
         self._watch_connection(now)
         parts.ledger.forget_longer_promises(now, parts.ctx.timing.promise_ms)
         parts.formation.tick(now)

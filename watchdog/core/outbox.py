@@ -71,6 +71,8 @@ class Outbox:
 
     effects: list[Effect] = field(default_factory=list)
     alarms: dict[str, str] = field(default_factory=dict)
+    _ends_ns: dict[str, int] = field(default_factory=dict)
+    """When an alarm ends whose cause nobody sees go; BOOTTIME."""
 
     def put(self, effect: Effect) -> None:
         """Ask for one effect."""
@@ -87,6 +89,18 @@ class Outbox:
         if name in self.alarms or len(self.alarms) < ALARMS_MAX:
             self.alarms[name] = text
         self.put(Alarm(name, text))
+
+    def warned(self, name: str, text: str, until_ns: int) -> None:
+        """An alarm that the guardian has logged; it stands until then."""
+        if name in self.alarms or len(self.alarms) < ALARMS_MAX:
+            self.alarms[name] = text
+            self._ends_ns[name] = until_ns
+
+    def end_alarms(self, now: Instant) -> None:
+        """Forget those whose time is over."""
+        for name in [name for name, end_ns in self._ends_ns.items() if end_ns <= now.boot_ns]:
+            del self._ends_ns[name]
+            self.clear_alarm(name)
 
     def clear_alarm(self, name: str) -> None:
         """What the alarm was about is over."""

@@ -31,6 +31,7 @@ from watchdog.guardian_protocol import (
     Reannounce,
     ToGuardian,
     ToNode,
+    Warned,
     Welcome,
 )
 from watchdog.instant import Instant
@@ -91,6 +92,8 @@ class Deadline:
         self._look_at_node()
         self._holding.check()
         self.next_deadline = self._look_ahead()
+        alarms = [a for a in self._out if isinstance(a, act.Alarm)]
+        self._out += [act.Tell(Warned(alarm.name, alarm.text)) for alarm in alarms]
         hears = self._life.is_up
         return tuple(a for a in self._out if hears or not isinstance(a, act.Tell))
 

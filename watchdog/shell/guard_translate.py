@@ -77,5 +77,7 @@ def to_event(packet: protocol.ToNode) -> events.Event:
             return events.ProbeFinished(rid, answered, detail)
         case protocol.ReadyChecked(rid, ok, reason):
             return events.ReadyChecked(rid, ok, reason)
+        case protocol.Warned(name, text):
+            return events.GuardianWarned(name, text)
         case _:
             assert_never(packet)

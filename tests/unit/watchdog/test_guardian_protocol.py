@@ -30,6 +30,7 @@ from watchdog.guardian_protocol import (
     RoundOpened,
     ToGuardian,
     ToNode,
+    Warned,
     Welcome,
     pack,
     unpack_from_lifecheck,
@@ -63,6 +64,7 @@ TO_NODE: list[ToNode] = [
     HookEnded(7, True, ""),
     ProbeFinished(8, True, "10.0.0.100 is claimed by 02:00:00:00:00:01"),
     ReadyChecked(9, False, "hook /x: is not executable"),
+    Warned("vip_was_gone", "1 of the VIPs"),
 ]
 
 

@@ -5,7 +5,7 @@ from tests.unit.watchdog.core.support import TIMING, beacon, release, sent, sett
 from watchdog.core import effects as fx
 from watchdog.core import events as ev
 from watchdog.core.effects import BLOCKED
-from watchdog.core.messages import Beacon, PreVote, Release
+from watchdog.core.messages import Beacon, Hello, PreVote, Release
 from watchdog.instant import MS
 
 
@@ -228,3 +228,16 @@ def test_the_release_of_a_holder_that_was_on_needs_no_probe() -> None:
         gone = release("b")
         rig.hear("b", type(gone)(gone.tenure, gone.term, None, gone=False, was_on=was_on))
         assert rig.parts.probe.allows_escalation(rig.now) is was_on
+
+
+def test_an_alarm_of_the_guardian_stands_for_ten_minutes_and_is_told_to_peers() -> None:
+    """Nobody sees its cause go: the address was removed once, by somebody (The guardian)."""
+    rig = standby()
+    rig.step(ev.GuardianWarned("vip_was_gone", "1 of the VIPs had been removed"))
+    assert rig.parts.out.alarms == {"VIP_WAS_GONE": "1 of the VIPs had been removed"}
+    assert all_of(rig.log, fx.Alarm) == [], "the guardian has logged it"
+    assert "VIP_WAS_GONE" in sent(rig.log, Hello)[-1][1].alarms
+    rig.advance(599_000)
+    assert rig.parts.out.alarms
+    rig.advance(2_000)
+    assert rig.parts.out.alarms == {}

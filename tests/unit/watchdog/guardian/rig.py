@@ -16,6 +16,7 @@ from watchdog.guardian_protocol import (
     OpenRound,
     ToGuardian,
     ToNode,
+    Warned,
 )
 from watchdog.instant import MS, SECOND
 
@@ -177,8 +178,15 @@ class Said(list[ToNode]):
 
 
 def told(actions: Iterable[act.Action]) -> Said:
-    """Return the packets among some actions."""
-    return Said(action.packet for action in actions if isinstance(action, act.Tell))
+    """Return the packets among some actions, but for alarms said once more (see `warned`)."""
+    packets = (action.packet for action in actions if isinstance(action, act.Tell))
+    return Said(packet for packet in packets if not isinstance(packet, Warned))
+
+
+def warned(actions: Iterable[act.Action]) -> list[str]:
+    """Return the names of the alarms that the node is told of."""
+    packets = (action.packet for action in actions if isinstance(action, act.Tell))
+    return [packet.name for packet in packets if isinstance(packet, Warned)]
 
 
 def only(kind: type[A], actions: Iterable[act.Action]) -> list[A]:

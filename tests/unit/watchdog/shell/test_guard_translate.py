@@ -41,6 +41,7 @@ def test_each_effect_keeps_its_fields_as_a_packet(
         (protocol.Welcome(5, off_clean=True), events.GuardianReady(last_epoch=5, off_clean=True)),
         (protocol.RoundOpened(1, 2), events.RoundOpened(no=1, round=2)),
         (protocol.ExtendRefused(3), events.ExtendRefused(n=3)),
+        (protocol.Warned("a", "b"), events.GuardianWarned("a", "b")),
         (protocol.Escalated(4), events.Escalated(n=4)),
         (protocol.Off(5), events.Off(n=5)),
         (protocol.OffFailed(6, "hook"), events.OffFailed(n=6, why="hook")),
