@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support import REPOSITORY
 from tests.system.gated import (
     KINDS,
     PACKED,
@@ -265,6 +266,23 @@ def test_nft_lists_the_tables_and_loads_what_it_listed(stage: Stage) -> None:
     assert stage.nft("list", "ruleset") == listed
 
 
+def test_the_page_shows_the_tables_as_they_are(stage: Stage) -> None:
+    """docs/gate.md repeats them for an operator."""
+    page = (REPOSITORY / "docs" / "gate.md").read_text(encoding="utf-8")
+    shown = page.split("```\n")[1]
+    for word, here in IN_THE_PAGE.items():
+        shown = shown.replace(word, here)
+    stage.gate()
+    listed = stage.nft("list", "ruleset").replace(stage.table, "quorumdog_0123456789ab")
+    assert listed == shown
+
+
+IN_THE_PAGE = {
+    "192.0.2.100": VIP,
+    "2001:db8::100": VIP6,
+    "20010db8000000000000000000000100": PACKED6.hex(),
+    "eth0": "v0",
+}
 CHANGES = (
     "flush ruleset",
     "delete table inet {table}",
