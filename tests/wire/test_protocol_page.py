@@ -9,7 +9,9 @@ import pytest
 from tests.support import REPOSITORY
 from watchdog import slots
 from watchdog.core.messages import INC_SIZE, PROTOCOL
-from watchdog.wire import codec, fields, frames, heartbeat, limits, seal
+from watchdog.instant import MS
+from watchdog.shell import datagrams
+from watchdog.wire import codec, fields, frames, heartbeat, limits, seal, session, ways, window
 from watchdog.wire.layouts import LAYOUTS, REQUIRED, Layout
 
 PAGE: Final = (REPOSITORY / "docs/protocol.md").read_text(encoding="utf-8")
@@ -69,6 +71,11 @@ def test_every_kind_has_its_bounds_on_the_page() -> None:
         f"At most {seal.WILL_SIZE_MAX} bytes",
         f"| {seal.NONCE_SIZE} | nonce",
         f"the tag ({seal.TAG_SIZE})",
+        f"At most {session.SIZE_MAX:,} bytes; what is longer goes by TCP alone",
+        f"| 1 | {session.VERSION}: a round of version {session.VERSION - 128}",
+        f"| {session.SESSION_TAG_SIZE} | tag",
+        f"Of the newest {window.SIZE} numbers",
+        f"after {datagrams.GARBAGE_MAX} of them within {datagrams.GARBAGE_NS // MS} ms",
         f"At most {heartbeat.SIZE_MAX} bytes",
         f"of how many, at most {heartbeat.WINDOW}",
         f"n from 1 to {heartbeat.NAME_SIZE_MAX}",
@@ -82,3 +89,21 @@ def test_every_kind_has_its_bounds_on_the_page() -> None:
 def test_every_limit_on_the_page_is_the_one_in_the_code(words: str) -> None:
     """A page with an old number is worse than none."""
     assert words in " ".join(PAGE.split())
+
+
+def test_the_table_of_ways_is_the_rule() -> None:
+    """Every message is in exactly one row; a GRANT in two, as it answers two kinds of question."""
+    table = PAGE.partition("## Rounds by UDP")[2].partition("## Wills")[0]
+    rows = re.findall(r"^\| ([A-Z]\w+.*?) \| (.+?) \|$", table, re.MULTILINE)
+    found = [
+        (set(re.findall(r"[A-Z]\w+", re.sub(r"\(.*?\)", "", kinds))), to) for kinds, to in rows
+    ]
+    expected = [
+        (
+            {kind.__name__ for kind in ways.ROUNDS},
+            "UDP, and TCP as well unless UDP is known to work",
+        ),
+        ({kind.__name__ for kind in ways.DECISIONS} | {"Grant"}, "UDP and TCP"),
+        ({layout.name for layout in LAYOUTS if layout.make not in ways.TWO_WAYS}, "TCP"),
+    ]
+    assert found == expected
