@@ -36,6 +36,31 @@ def loss(world: World, rng: Random) -> bool:
     return True
 
 
+def long_loss(world: World, rng: Random) -> bool:
+    """Every fifth segment and datagram gets lost for a minute, in half of all cases without TCP."""
+    world.network.loss = 0.2
+    world.later(60 * SECOND, setattr, world.network, "loss", 0.0)
+    if rng.random() < 0.5:
+        tcp_stalled(world, rng)
+    return True
+
+
+def tcp_stalled(world: World, rng: Random) -> bool:
+    """No segment of any link gets through, and datagrams do."""
+    world.network.is_tcp_stalled = True
+    late = int(rng.expovariate(1 / (10 * SECOND)))
+    world.later(late, setattr, world.network, "is_tcp_stalled", False)
+    return True
+
+
+def udp_blocked(world: World, rng: Random) -> bool:
+    """A firewall drops every datagram: all must still work by TCP."""
+    world.network.is_udp_blocked = True
+    late = int(rng.expovariate(1 / (20 * SECOND)))
+    world.later(late, setattr, world.network, "is_udp_blocked", False)
+    return True
+
+
 def duplication(world: World, rng: Random) -> bool:
     """Messages arrive twice."""
     world.network.duplication = rng.choice((0.05, 0.2))

@@ -4,6 +4,7 @@ Rule: a link keeps order and loses nothing; a lost segment stalls it for a retra
 that doubles, and after TCP_USER_TIMEOUT it is broken.  Each end learns of the end of a link by
 itself: at once when the path is open (FIN, RST), otherwise by its own timeout.
 On top sits an adversary stronger than TCP: single messages may be duplicated or overtaken.
+Datagrams share the paths and nothing else: each is lost, doubled or late by itself.
 """
 
 from collections import deque
@@ -13,6 +14,7 @@ from random import Random
 from typing import Final, Protocol
 
 from tests.simulation.heap import Heap
+from tests.simulation.paths import Datagram, Frame
 from watchdog.instant import MS, SECOND
 
 RTO_NS: Final = 200 * MS
@@ -43,8 +45,11 @@ class Process(Protocol):
     def link_closed(self, link: "Link", peer: int, why: str) -> None:
         """The link ended, as seen from this end."""
 
-    def arrived(self, link: "Link", peer: int, payload: bytes) -> None:
+    def arrived(self, link: "Link", peer: int, frame: Frame) -> None:
         """A frame came in."""
+
+    def datagram_arrived(self, peer: int, datagram: Datagram) -> None:
+        """A datagram came from the address of machine `peer`."""
 
     def will_arrived(self, peer: str, inc: bytes) -> None:
         """A datagram with the will of an incarnation came in."""
@@ -58,7 +63,7 @@ class Lane:
     def __init__(self, source: Process, sink: Process) -> None:
         self.source = source
         self.sink = sink
-        self.queue: deque[tuple[int, bytes]] = deque()
+        self.queue: deque[tuple[int, Frame]] = deque()
         self.last = 0
         self.rto = RTO_NS
         self.doubted = False
@@ -93,6 +98,10 @@ class Network:
         self.stall = 0.0
         """Chance that a message, and everything behind it, is late by up to seconds."""
         self.stall_ns = 500 * MS
+        self.is_tcp_stalled = False
+        """No segment of any link gets through, and no connection; datagrams do."""
+        self.is_udp_blocked = False
+        """A firewall drops every datagram."""
 
     # --- paths
 
@@ -101,6 +110,7 @@ class Network:
         for row in self.up:
             row[:] = [True] * len(row)
         self.loss = self.duplication = self.reordering = self.stall = 0.0
+        self.is_tcp_stalled = self.is_udp_blocked = False
 
     def cut(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Close these one-way paths."""
@@ -134,7 +144,7 @@ class Network:
         if other is None or not (dialler.alive and other.alive) or other.frozen:
             return
         lost = self.loss and self._rng.random() < 1 - (1 - self.loss) ** 4
-        if lost or not self._is_open(dialler.index, other.index):
+        if lost or self.is_tcp_stalled or not self._is_open(dialler.index, other.index):
             return
         self._heap.after(CONNECT_NS + self.delay(), self._connected, dialler, other)
 
@@ -181,45 +191,46 @@ class Network:
             link.open_at.discard(process.index)
         process.links.clear()
 
-    def send(self, process: Process, link: Link, payload: bytes) -> None:
+    def send(self, process: Process, link: Link, frame: Frame) -> None:
         """Put a frame on the link."""
         lane = link.lanes[process.index]
         source, sink = process.index, lane.sink.index
         now = self._heap.now
         if lane.queue:
-            lane.queue.append((now, payload))
+            lane.queue.append((now, frame))
             if len(lane.queue) > QUEUE_MAX:
                 lane.queue.popleft()
             return
-        if not self.up[source][sink] or (self.loss and self._rng.random() < self.loss):
-            lane.queue.append((now, payload))
+        is_stopped = self.is_tcp_stalled or not self.up[source][sink]
+        if is_stopped or (self.loss and self._rng.random() < self.loss):
+            lane.queue.append((now, frame))
             lane.rto = RTO_NS
             self._heap.after(RTO_NS, self._retransmit, link, lane)
             return
         if not self.up[sink][source] and not lane.doubted:
             lane.doubted = True
             self._heap.after(process.user_timeout_ns, self._doubt, link, lane)
-        self._launch(link, lane, payload)
+        self._launch(link, lane, frame)
 
-    def _launch(self, link: Link, lane: Lane, payload: bytes) -> None:
+    def _launch(self, link: Link, lane: Lane, frame: Frame) -> None:
         heap, rng = self._heap, self._rng
         when = heap.now + self.delay()
         if self.stall and rng.random() < self.stall:
             when += int(rng.expovariate(1 / self.stall_ns))
         if self.duplication and rng.random() < self.duplication:
-            heap.at(when + int(rng.expovariate(1 / (300 * MS))), self._arrive, link, lane, payload)
+            heap.at(when + int(rng.expovariate(1 / (300 * MS))), self._arrive, link, lane, frame)
         if self.reordering and rng.random() < self.reordering and link.incs:
-            heap.at(when + int(rng.expovariate(1 / (20 * MS))), self._arrive, link, lane, payload)
+            heap.at(when + int(rng.expovariate(1 / (20 * MS))), self._arrive, link, lane, frame)
             return
         if when <= lane.last:
             when = lane.last + 1
         lane.last = when
-        heap.at(when, self._arrive, link, lane, payload)
+        heap.at(when, self._arrive, link, lane, frame)
 
-    def _arrive(self, link: Link, lane: Lane, payload: bytes) -> None:
+    def _arrive(self, link: Link, lane: Lane, frame: Frame) -> None:
         sink = lane.sink
         if sink.index in link.open_at:
-            sink.arrived(link, lane.source.index, payload)
+            sink.arrived(link, lane.source.index, frame)
         elif self.up[sink.index][lane.source.index]:
             self._heap.after(self.delay(), self._reset, lane.source, link)
 
@@ -231,7 +242,7 @@ class Network:
             self.close(source, link, "no acknowledgement for TCP_USER_TIMEOUT")
             return
         lost = self.loss and self._rng.random() < self.loss
-        if lost or not self._is_open(source.index, lane.sink.index):
+        if lost or self.is_tcp_stalled or not self._is_open(source.index, lane.sink.index):
             lane.rto *= 2
             self._heap.after(lane.rto, self._retransmit, link, lane)
             return
@@ -246,16 +257,38 @@ class Network:
 
     # --- datagrams
 
+    def send_datagram(self, source: int, sink: Process | None, datagram: Datagram) -> None:
+        """Lost, late, doubled or overtaken by itself; no link is asked."""
+        for late in self._fates(source, sink):
+            self._heap.after(late, self._datagram, sink, source, datagram)
+
+    def _datagram(self, sink: Process, source: int, datagram: Datagram) -> None:
+        if sink.alive:
+            sink.datagram_arrived(source, datagram)
+
     def send_will(self, source: int, name: str, inc: bytes, sink: Process | None) -> None:
-        """One UDP copy of a will: lost, late or doubled like any datagram."""
-        if sink is None or not self.up[source][sink.index]:
-            return
-        for _ in range(2 if self._rng.random() < self.duplication else 1):
-            if self._rng.random() < self.loss:
-                continue
-            late = int(self._rng.expovariate(1 / SECOND)) if self._rng.random() < self.stall else 0
-            self._heap.after(self.delay() + late, self._will, sink, name, inc)
+        """One UDP copy of a will."""
+        for late in self._fates(source, sink):
+            self._heap.after(late, self._will, sink, name, inc)
 
     def _will(self, sink: Process, name: str, inc: bytes) -> None:
         if sink.alive:
             sink.will_arrived(name, inc)
+
+    def _fates(self, source: int, sink: Process | None) -> list[int]:
+        """After how long each copy of a datagram arrives; [] when none does."""
+        if sink is None or self.is_udp_blocked or not self.up[source][sink.index]:
+            return []
+        if not (self.loss or self.duplication or self.reordering or self.stall):
+            return [self.delay()]
+        random = self._rng.random
+        copies = 2 if random() < self.duplication else 1
+        return [self._late() for _ in range(copies) if random() >= self.loss]
+
+    def _late(self) -> int:
+        rng, late = self._rng, self.delay()
+        if rng.random() < self.reordering:
+            late += int(rng.expovariate(1 / (20 * MS)))
+        if rng.random() < self.stall:
+            late += int(rng.expovariate(1 / self.stall_ns))
+        return late

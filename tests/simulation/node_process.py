@@ -6,6 +6,7 @@ A process may be frozen (events wait), late (its timer), or dead (nothing arrive
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Final, Protocol, assert_never
@@ -13,6 +14,7 @@ from zlib import crc32
 
 from tests.simulation.kernel import Kernel
 from tests.simulation.network import REDIAL_MAX_NS, REDIAL_MIN_NS, Link
+from tests.simulation.paths import Datagram, Frame, Path
 from tests.simulation.stage import Host, Stage
 from watchdog import guardian_protocol as protocol
 from watchdog import slots
@@ -26,6 +28,7 @@ from watchdog.instant import SECOND
 from watchdog.shell import guard_translate
 from watchdog.wire import codec
 from watchdog.wire.record import pack_record
+from watchdog.wire.ways import Way
 
 GUARD_DELAY_NS: Final = 50_000
 LATE_MOST_NS: Final = 10_000_000
@@ -87,11 +90,13 @@ class NodeProcess:
         self.user_timeout_ns = max(settings.timing.soft_ns, SECOND)
         self.inc = machine.rng.randbytes(16)
         self.born = machine.clock.read(self.stage.heap.now)
-        self._inbox: deque[events.Event] = deque()
+        self._inbox: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
         self._wake = -1
         self._due_ns = 0
         self._packed: dict[type[Message], tuple[Message, bytes]] = {}
         """The message of each kind that was said last, with its bytes: broadcasts, and HELLO."""
+        reach_ns = settings.timing.reach_ns
+        self._paths = {index: Path(reach_ns) for index in range(len(self.stage.index_of))}
         self._slot = loaded.next_slot
         self._seq = loaded.seq
         self._heals = loaded.amnesiac
@@ -125,10 +130,13 @@ class NodeProcess:
         if not self.alive:
             return
         if self.frozen:
-            if len(self._inbox) < INBOX_MAX:
-                self._inbox.append(event)
+            self._wait(self._step, event)
             return
         self._step(event)
+
+    def _wait(self, do: Callable[..., None], *args: object) -> None:
+        if len(self._inbox) < INBOX_MAX:
+            self._inbox.append((do, args))
 
     def freeze(self, duration: int) -> None:
         """SIGSTOP, and SIGCONT later."""
@@ -142,7 +150,8 @@ class NodeProcess:
             return
         self.frozen = False
         while self._inbox and self._runs:
-            self._step(self._inbox.popleft())
+            do, args = self._inbox.popleft()
+            do(*args)
         if self._runs:
             self._step(events.Ticked())
 
@@ -236,15 +245,20 @@ class NodeProcess:
         if watched is not None:
             for look in watched:
                 look(self, peer, message)
-        link = self.links.get(self._peers[peer])
-        if link is None:
-            return
         kind = type(message)
         known = self._packed.get(kind)
         if known is None or known[0] is not message:
             known = self._packed[kind] = (message, codec.encode(message))
+        index = self._peers[peer]
+        path, now_ns = self._paths[index], self.machine.clock.read(stage.heap.now).boot_ns
+        frame = Frame(path.ways.next_seq(), known[1])
+        choice = path.choose(message, now_ns)
         stage.sends += 1
-        stage.network.send(self, link, known[1])
+        if choice.udp:
+            sink = stage.machines[index].node
+            stage.network.send_datagram(self.index, sink, path.seal(self.inc, frame, now_ns))
+        if choice.tcp and (link := self.links.get(index)) is not None:
+            stage.network.send(self, link, frame)
 
     def _tell(self, packet: protocol.ToGuardian) -> None:
         if type(packet) is protocol.Escalate:
@@ -310,23 +324,45 @@ class NodeProcess:
             self.post(events.LinkClosed(name, inc, why))
         self._redial(peer, REDIAL_MIN_NS)
 
-    def arrived(self, link: Link, peer: int, payload: bytes) -> None:
-        """A frame: decode it and let the node see it under the incarnation of its connection."""
-        stage = self.stage
-        stage.crc = crc32(payload, stage.crc)
-        name = stage.machines[peer].name
-        message = stage.read.get(payload)
-        if message is None:
-            message = stage.read.keep(payload, codec.decode(payload, name))
+    def arrived(self, link: Link, peer: int, frame: Frame) -> None:
+        """A frame: let the node see it under the incarnation of its connection."""
+        if self.frozen:
+            self._wait(self.arrived, link, peer, frame)
+            return
+        message, path = self._read(peer, frame), self._paths[peer]
         if type(message) is Hello:
             link.incs[peer] = message.inc
+            if self.links.get(peer) is link:
+                path.introduced(message.inc)
         inc = link.incs.get(peer)
-        if inc is not None:
-            self.post(events.MessageReceived(name, inc, message))
+        if inc is not None and path.heard(message, frame.seq, Way.TCP):
+            self._step(events.MessageReceived(self.stage.machines[peer].name, inc, message))
+
+    def datagram_arrived(self, peer: int, datagram: Datagram) -> None:
+        """A datagram: it counts if its seal opens here, and is no second copy."""
+        if self.frozen:
+            self._wait(self.datagram_arrived, peer, datagram)
+            return
+        path, stage = self._paths[peer], self.stage
+        if not path.opens(self.inc, datagram, self.machine.clock.read(stage.heap.now).boot_ns):
+            return
+        message = self._read(peer, datagram.frame)
+        if path.heard(message, datagram.frame.seq, Way.UDP):
+            name = stage.machines[peer].name
+            self._step(events.MessageReceived(name, datagram.sender, message))
+
+    def _read(self, peer: int, frame: Frame) -> Message:
+        stage, payload = self.stage, frame.payload
+        stage.crc = crc32(payload, stage.crc)
+        message = stage.read.get(payload)
+        if message is None:
+            message = stage.read.keep(payload, codec.decode(payload, stage.machines[peer].name))
+        return message
 
     def will_arrived(self, peer: str, inc: bytes) -> None:
         """The datagram with a will: a RELEASE of a whole incarnation."""
         if peer in self._peers:
+            self._paths[self._peers[peer]].ended(inc)
             gone = Release(Tenure(peer, inc, GONE_NO), 0, None, True)
             self.post(events.MessageReceived(peer, inc, gone))
 
