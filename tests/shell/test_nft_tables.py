@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.shell.namespaces import private_network
+from watchdog.guardian.nft import attributes as attribute
 from watchdog.guardian.nft import batch, leasing, tables
 from watchdog.guardian.nft.kernel import Kernel
 from watchdog.guardian.plan import Vip
@@ -93,6 +94,31 @@ def test_closing_ends_everything_and_may_be_repeated(made: tables.Tables) -> Non
         assert made.close() == tables.Outcome("")
         assert not has_lease()
     assert made.arm(1, 2, 900).why
+
+
+def expires_ms(kernel: Kernel) -> list[int]:
+    """What is left of the lease in each table."""
+    found = []
+    for family in (batch.INET, batch.ARP, batch.NETDEV):
+        (answer,) = kernel.ask(leasing.question(NAME, family))
+        listed = attribute.only(attribute.parse(answer.attributes), 3)
+        element = attribute.parse(attribute.parse(listed)[0][1])
+        found.append(attribute.number(attribute.only(element, 5)))
+    return found
+
+
+def test_every_renewal_begins_a_new_time(made: tables.Tables, kernel: Kernel) -> None:
+    """Also one of the same length: in no table does what was left count."""
+    made.open(1, 1, 5000)
+    made.arm(1, 1, 600_000)
+    for number, timeout_ms in ((2, 600_000), (3, 500_000)):
+        time.sleep(0.5)
+        before = expires_ms(kernel)
+        made.open(1, number, 5000)
+        made.arm(1, number, timeout_ms)
+        after = expires_ms(kernel)
+        for old, new in zip(before, after, strict=True):
+            assert old - (600_000 - timeout_ms) < new <= timeout_ms
 
 
 def test_the_first_lease_of_a_time_is_read_back(made: tables.Tables) -> None:

@@ -216,6 +216,10 @@ def test_a_vip_that_is_translated_to_another_address_is_covered(stage: Stage, ea
         behind.sendto(b"late", sender)  # of a connection that the kernel knows
         with pytest.raises(TimeoutError):
             behind.recvfrom(10)
+        ip("-n", stage.inside, "addr", "del", f"{VIP}/24", "dev", "v0")
+        client.sendto(b"when it is gone", (VIP, PORT + 1))
+        with pytest.raises(TimeoutError):
+            behind.recvfrom(10)
         assert ears.heard_of("udp4") == []
         behind.close()
         client.close()
