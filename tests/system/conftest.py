@@ -1,8 +1,18 @@
 """System tests need root: as root none may skip, for others all do, each saying why."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+
+from tests.support import REPOSITORY
+
+INSTALL_S = 240
+PYTHONS = ("/usr/bin/python3", "/usr/local/bin/python3")
+NOT_UNDER_MAKE = {k: v for k, v in os.environ.items() if k not in {"MAKEFLAGS", "MAKELEVEL"}}
+"""`make test` runs these tests, and a make below another one prints more."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -12,3 +22,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/system" in item.path.as_posix():
             item.add_marker(pytest.mark.skip(reason="needs root: network namespaces"))
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stage that `make install` has installed into once."""
+    root = tmp_path_factory.mktemp("stage")
+    subprocess.run(
+        ["make", "-s", "install", f"DESTDIR={root}", f"PYTHON={_everybodys_python()}"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        timeout=INSTALL_S,
+        check=True,
+        env=NOT_UNDER_MAKE,
+    )
+    return root
+
+
+def _everybodys_python() -> str:
+    """One that the service's own user may run, too: not one in somebody's home."""
+    own = str(Path(sys._base_executable).resolve())  # type: ignore[attr-defined]
+    everybodys = (path for path in (own, *PYTHONS) if not path.startswith(("/root/", "/home/")))
+    return next((path for path in everybodys if _is_new_enough(path)), own)
+
+
+def _is_new_enough(python: str) -> bool:
+    probe = [python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+    return Path(python).exists() and subprocess.run(probe, check=False).returncode == 0

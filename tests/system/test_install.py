@@ -16,14 +16,13 @@ import pytest
 
 from tests.house.test_docs import LINK
 from tests.support import REPOSITORY
+from tests.system.conftest import NOT_UNDER_MAKE
 
 pytestmark = pytest.mark.root
 SECONDS_MAX = 240
 UNIT = "usr/lib/systemd/system/quorumdog.service"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: an overlay as /")
 
-NOT_UNDER_MAKE = {k: v for k, v in os.environ.items() if k not in {"MAKEFLAGS", "MAKELEVEL"}}
-"""`make test` runs these tests, and a make below another one prints more."""
 ON_AN_OVERLAY = """
 set -eu
 mount -t overlay overlay -o lowerdir=/,upperdir=$1/upper,workdir=$1/work $1/root
@@ -76,14 +75,6 @@ def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A stage that was installed into once."""
-    root = tmp_path_factory.mktemp("stage")
-    _make("install", f"DESTDIR={root}")
-    return root
-
-
 def test_a_stage_has_every_part_with_its_mode(stage: Path) -> None:
     """What a package would contain."""
     assert _mode(stage / "etc/quorumdog") == 0o750
@@ -93,6 +84,8 @@ def test_a_stage_has_every_part_with_its_mode(stage: Path) -> None:
     command = stage / "usr/local/bin/quorumdog"
     assert str(command.readlink()) == "/opt/quorumdog/bin/quorumdog"
     assert (stage / UNIT).read_bytes() == (REPOSITORY / "packaging/quorumdog.service").read_bytes()
+    assert (stage / UNIT).with_name("quorumdog-awake.service").exists()
+    assert (stage / "opt/quorumdog/share/systemd/witness.conf").exists()
 
 
 def test_the_links_of_the_installed_documents_lead_somewhere(stage: Path) -> None:
