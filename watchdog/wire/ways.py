@@ -1,13 +1,11 @@
 """Two ways to a peer, TCP and datagrams: what goes where, and which copy of a message counts.
 
-Both copies carry the same `seq`; who has seen it come by one way drops it when it comes by the
-other.  That loses no answer: a round is never said again as a copy but as a new one, under a new
-number, and while an answer to it is missing both sides use both ways.  What comes twice by the
-*same* way was said twice (a RELEASE is, three times) and is handed on.
-
-Each datagram acknowledges the newest number that its sender has received.  Datagrams are known to
-work while the newest one of ours is acknowledged, and lately: then a round, or the answer to one,
-needs no copy by TCP.  One lost datagram, either way, and the next ones have it again.
+Both copies carry the same `seq`; one that came by one way is dropped when it comes by the other.
+That loses no answer: a round is never said again but followed by a new one, and while answers are
+missing both sides use both ways.  What comes twice by the *same* way was said twice (a RELEASE).
+Each datagram acknowledges the newest number that its sender has received.  They are known to work
+while the newest of ours is acknowledged, and lately: then a round, or its answer, needs no copy by
+TCP.  One lost datagram, either way, and the next ones have it again.
 Pure: no key, no clock, no socket; the simulation runs this very file.
 """
 
