@@ -49,6 +49,8 @@ class Result:
     disturbances: int = 0
     recovery_s: float | None = None
     blind_s: float = 0.0
+    alarms: list[str] = field(default_factory=list)
+    """What the nodes still remember at the end."""
     gates: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     log: str = ""
@@ -110,6 +112,7 @@ def inject(stage: Stage, step: Step) -> Result:
     except (TooLateError, LabError, AssertionError, OSError) as error:
         result.failures.append(f"not recovered: {error}")
     result.end_ns = now_ns()
+    result.alarms = stage.alarms()
     stage.pause(SETTLE_S)
     judge(stage, step, result)
     if result.failures:

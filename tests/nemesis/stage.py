@@ -29,6 +29,7 @@ from watchdog.cli.demo.lab import LabError, pids
 from watchdog.cli.demo.namespaces import laboratory
 from watchdog.cli.demo.processes import Running
 from watchdog.cli.privileges import best_scheduling
+from watchdog.cli.status import exit_code
 
 CLIENT: Final = "client"
 JUDGE: Final = "judge"
@@ -37,6 +38,17 @@ SETTLE_S: Final = 0.7
 """After this no answer is under way any more."""
 POLL_S: Final = 0.1
 START_S: Final = 40.0
+REMEMBERED: Final = {
+    "DE_ESCALATION_FAILED",
+    "GATE_WAS_GONE",
+    "LEDGER_FAILED",
+    "OFF_FAILED",
+    "VIP_CLAIMED",
+    "VIP_FAILED",
+    "VIP_WAS_GONE",
+    "VIP_WAS_LEFT",
+}
+"""Alarms that stand for ten minutes, because nobody sees their cause go."""
 HOOK: Final = """#!/bin/sh
 case " $(cat "${0%/*}/hangs" 2>/dev/null) " in *" $QUORUMDOG_EVENT "*) exec sleep 60 ;; esac
 """
@@ -137,7 +149,7 @@ class Stage:
         found: list[str] = []
 
         def is_well() -> bool:
-            leader = cluster.coordinator() if cluster.is_healthy() else None
+            leader = cluster.coordinator() if self.all_say_well() else None
             if leader is None or holding(self.look()) != {leader}:
                 return False
             found.append(leader)
@@ -148,6 +160,18 @@ class Stage:
         except TooLateError as error:
             raise TooLateError(f"{error} ({self.complaints()})") from None
         return found[-1]
+
+    def all_say_well(self) -> bool:
+        """Whether every node says that all is well and nobody sits out."""
+        bodies = [self.cluster.cluster.status(name) for name in self.names]
+        return all(body is not None and is_healthy(body) for body in bodies)
+
+    def alarms(self) -> list[str]:
+        """What the nodes still remember."""
+        bodies = [self.cluster.cluster.status(name) or {} for name in self.names]
+        return sorted(
+            {a for body in bodies for row in body.get("nodes", []) for a in row["alarms"]}
+        )
 
     def complaints(self) -> str:
         """What the nodes say that is not well."""
@@ -173,6 +197,15 @@ class Stage:
     def pids(self, name: str) -> list[int]:
         """Every process on the machine of a node."""
         return pids(self.cluster.lab.places[name].namespace)
+
+
+def is_healthy(body: dict[str, Any]) -> bool:
+    """Whether the node says so; what it only remembers of a fault that is over is no matter."""
+    for row in body["nodes"]:
+        row["alarms"] = [alarm for alarm in row["alarms"] if alarm not in REMEMBERED]
+    return exit_code(body) == 0 and all(
+        row["state"] in {"STANDBY", "COORDINATOR"} for row in body["nodes"]
+    )
 
 
 def layout(shape: Shape, addresses: dict[str, str]) -> Layout:
