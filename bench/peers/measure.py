@@ -10,10 +10,9 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from bench import machine
@@ -31,10 +30,16 @@ REPS_QUICK: Final = 1
 IDLE_S: Final = 30.0
 CALM_S: Final = 1.5
 """How long one holder must stay the only one before a fault, and after it."""
-WATCH_MS: Final = 50.0
+WATCH_MS: Final = 100.0
 """How often the client asks while nothing is measured."""
 WARM_S: Final = 0.3
 POLL_S: Final = 0.05
+LOOK_S: Final = 0.2
+"""How often a cluster is looked at while it settles: there are many at once."""
+FAILURES_MAX: Final = 3
+"""Clusters of a copy that may fail."""
+BEGINS_S: Final = 420.0
+"""A wave begins no fault later than that: the command ends in time on a slow machine too."""
 _number = itertools.count()
 Task = tuple[str, int]
 
@@ -55,7 +60,9 @@ class Work:
         self.variant = variant
         self.interrupt = interrupt
         self.idle_s = wanted.idle_s
-        self.tasks = [(name, rep) for rep in range(wanted.reps) for name in wanted.faults]
+        self._until = time.monotonic() + BEGINS_S
+        reps = min(wanted.reps, variant.reps_max)
+        self.tasks = [(name, rep) for rep in range(reps) for name in wanted.faults]
         self.row: dict[str, Any] = {
             "peer": variant.peer,
             "variant": variant.name,
@@ -72,7 +79,11 @@ class Work:
     def next(self) -> Task | None:
         """One task, for whoever is free."""
         with self._lock:
-            return self.tasks.pop(0) if self.tasks else None
+            return self.tasks.pop(0) if self.is_on() else None
+
+    def is_on(self) -> bool:
+        """Whether there are tasks, and the time to begin one."""
+        return bool(self.tasks) and time.monotonic() < self._until
 
     def found(self, name: str, result: dict[str, Any]) -> None:
         """Keep a result."""
@@ -108,48 +119,49 @@ def measure(wanted: Wanted) -> dict[str, Any]:
 
 
 def _wave(works: Sequence[Work]) -> Iterator[dict[str, Any]]:
-    jobs = [(work, number) for work in works for number in range(copies(work.variant))]
+    jobs = [(work, number) for work in works for number in range(work.variant.copies)]
     if not jobs:
         return
     with ThreadPoolExecutor(len(jobs)) as pool:
         list(pool.map(_copy, jobs))
     for work in works:
+        if work.tasks:
+            work.problem(f"{len(work.tasks)} faults were not done: they were too late")
         yield work.row
-
-
-def copies(variant: Variant) -> int:
-    """How many clusters fit into half of the memory that is free."""
-    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    kib = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    return max(1, min(variant.copies, kib // 1024 // 2 // (variant.mib or 1)))
 
 
 def _copy(job: tuple[Work, int]) -> None:
     work, number = job
     started = time.monotonic()
-    try:
-        missing = [name for name in work.variant.packages if not _version(name)]
-        if missing:
-            raise LabError(f"not installed: {', '.join(missing)}")
-        work.row["version"] = _versions(work.variant)
-        is_first = number == 0
-        while work.tasks:
-            with _cluster(work) as (where, cluster):
-                if is_first:
-                    work.row["idle"] = _idle(work, where)
-                    is_first = False
-                _tasks(work, where, cluster)
-    except (LabError, TooLateError, OSError, ValueError, AssertionError) as error:
-        work.problem(str(error))
-    finally:
-        work.row["seconds"] = round(time.monotonic() - started, 1)
+    if missing := [name for name in work.variant.packages if not _version(name)]:
+        work.problem(f"not installed: {', '.join(missing)}")
+        return
+    work.row["version"] = _versions(work.variant)
+    for _ in range(FAILURES_MAX):
+        try:
+            _clusters(work, measures_idle=number == 0)
+            break
+        except (LabError, TooLateError, OSError, ValueError, AssertionError) as error:
+            work.problem(str(error))
+    work.row["seconds"] = round(time.monotonic() - started, 1)
+
+
+def _clusters(work: Work, *, measures_idle: bool) -> None:
+    """One cluster after the other, while there are tasks and time."""
+    while work.is_on():
+        measures_idle = measures_idle and work.row["idle"] is None
+        more = work.variant.make_more or work.variant.make
+        with _cluster(work, work.variant.make if measures_idle else more) as (where, cluster):
+            if measures_idle:
+                work.row["idle"] = _idle(work, where)
+            _tasks(work, where, cluster)
 
 
 @contextmanager
-def _cluster(work: Work) -> Iterator[tuple[Stage, Cluster]]:
+def _cluster(work: Work, make: Callable[[Stage], Cluster]) -> Iterator[tuple[Stage, Cluster]]:
     """A well cluster on a stage of its own."""
     with stage(f"qp{os.getpid()}x{next(_number)}", work.interrupt) as where:
-        cluster = work.variant.make(where)
+        cluster = make(where)
         try:
             where.ask(WATCH_MS)
             cluster.start_all()
@@ -180,15 +192,22 @@ def _settled(
         return time.monotonic() - since.setdefault(name, time.monotonic()) >= CALM_S
 
     who = f"{work.variant.peer} ({work.variant.name})"
-    work.interrupt.wait(f"{who}: one holder, all well", is_calm, within_s)
+    end = time.monotonic() + within_s
+    while not is_calm():
+        if time.monotonic() > end:
+            raise TooLateError(f"{who}: not well within {within_s:g} s: {where.say()}")
+        work.interrupt.pause(LOOK_S)
     return next(iter(since))
 
 
 def _tasks(work: Work, where: Stage, cluster: Cluster) -> None:
     """Take tasks until none is left, or the cluster needs to be made anew."""
-    while (task := work.next()) is not None:
-        name, rep = task
+    while work.is_on():
         holder = _settled(work, where, cluster, work.variant.recovers_s)
+        task = work.next()
+        if task is None:
+            return
+        name, rep = task
         result = _fault(work, where, cluster, (name, holder))
         work.found(name, {"rep": rep, "holder": holder, **result})
         if work.variant.is_fresh_each or not result["recovered"]:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ from watchdog.cli.demo.processes import Running
 NODES: Final = ("alpha", "beta", "gamma")
 REPOSITORY: Final = Path(__file__).parents[2]
 END_S: Final = 5.0
+AGAIN_S: Final = 2.0
 PIDFILE: Final = "service.pid"
 
 
@@ -104,6 +106,11 @@ class Stage:
         """Who answers the client; empty when nobody does."""
         self._follow()
         return str(self._last.get("node", "")) if self._last.get("unanswered", 1) < 50 else ""
+
+    def say(self) -> str:
+        """How it stands, for an error."""
+        held = ", ".join(sorted(self.holders())) or "nobody"
+        return f"{held} holds, {self.answered_by() or 'nobody'} answers"
 
     def _follow(self) -> None:
         lines = (self._rest + self._reading.read()).split(b"\n")
@@ -210,6 +217,8 @@ def stage(prefix: str, interrupt: Interrupt) -> Iterator[Stage]:
         finally:
             made.close()
     finally:
-        for fault in lab.destroy():
-            print(f"could not clean up: {fault}", file=sys.stderr)
+        if lab.destroy():
+            time.sleep(AGAIN_S)
+            for fault in lab.destroy():  # a busy machine takes its time with them
+                print(f"could not clean up: {fault}", file=sys.stderr)
         shutil.rmtree(folder, ignore_errors=True)

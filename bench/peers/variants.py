@@ -34,8 +34,9 @@ class Variant(NamedTuple):
     recovers_s: float = 30.0
     copies: int = 1
     """Clusters that share the work, at the same time."""
-    mib: int = 0
-    """Memory of such a cluster, where copies have to be fewer on a small machine."""
+    make_more: Callable[[Stage], Cluster] | None = None
+    """Makes those whose cost is not measured."""
+    reps_max: int = 100
     is_fresh_each: bool = False
     """Each fault gets a new cluster, so none waits for what it needs for a next one."""
 
@@ -82,7 +83,7 @@ PGPOOL: Final = tuple(
     Variant(
         "pgpool",
         name,
-        partial(pgpool.Pgpool, settings=settings),
+        partial(pgpool.Pgpool, settings=settings, is_lean=False),
         pgpool.PACKAGES,
         f"lifecheck each {settings.interval_s} s, heartbeat each {settings.keepalive_s} s,"
         f" dead after {settings.deadtime_s} s",
@@ -90,12 +91,13 @@ PGPOOL: Final = tuple(
         ready_s=ready_s,
         waits_s=60.0,
         copies=copies,
-        mib=500,
+        make_more=partial(pgpool.Pgpool, settings=settings, is_lean=True),
+        reps_max=reps_max,
         is_fresh_each=True,
     )
-    for name, settings, ask_ms, ready_s, copies in (
-        ("default", pgpool.DEFAULT, 5.0, 180.0, 24),
-        ("tuned", pgpool.TUNED, 2.0, 60.0, 3),
+    for name, settings, ask_ms, ready_s, copies, reps_max in (
+        ("default", pgpool.DEFAULT, 5.0, 180.0, 8, 2),
+        ("tuned", pgpool.TUNED, 2.0, 60.0, 4, 100),
     )
 )
 WAVES: Final = ((*PACEMAKER, *PGPOOL), (*OURS, *KEEPALIVED))

@@ -27,8 +27,9 @@ from watchdog.cli.demo.journal import Journal, now_ns
 from watchdog.cli.demo.outside import NICE, inside
 
 MS: Final = 1_000_000
-ARP_MS: Final = 10
-"""How often each node is asked on its wire."""
+WIRE_MS: Final = 10
+"""How often each node is asked on its wire; less often where the client asks rarely."""
+WIRE_PER_ASK: Final = 4
 SILENT_MIN: Final = 2
 """Questions in a row without an answer that make a silence."""
 GAP_MS: Final = 4
@@ -229,7 +230,7 @@ class Watching:
             self._due["ask"] = max(self._due["ask"] + self._every_s, now)
             self._asking.ask()
         if now >= self._due["wire"]:
-            self._due["wire"] = now + ARP_MS / 1000
+            self._due["wire"] = now + max(WIRE_MS / 1000, WIRE_PER_ASK * self._every_s)
             for wire in self._wires:
                 wire.ask()
         if now >= self._due["alive"]:
