@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
+_MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 
 
 def die_with_the_guardian(name: str) -> None:
@@ -19,6 +20,15 @@ def die_with_the_guardian(name: str) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != guardian:
         refuse(name, "the guardian died while this process started")
+
+
+def lock_memory() -> bool:
+    """Keep every page that is touched in memory: a fault may wait for a disk. Whether it may.
+
+    A user without privileges needs CAP_IPC_LOCK, or a limit above the size of the whole process.
+    """
+    flags = _MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT
+    return ctypes.CDLL(None, use_errno=True).mlockall(flags) == 0
 
 
 def keep_secrets() -> None:

@@ -14,16 +14,16 @@ class Backstops:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._is_sentinel_lost = False
+        self._lost = ""
 
-    def lost_sentinel(self) -> None:
-        """It is gone: nothing may go on any more."""
-        self._is_sentinel_lost = True
+    def lose(self, what: str) -> None:
+        """One of them is gone: nothing may go on any more."""
+        self._lost = what
 
     def fault(self, claim: Claim, now: Instant) -> str:
         """Why nothing would stand behind `claim` if it began now; empty when all would."""
-        if self._is_sentinel_lost:
-            return "the sentinel is gone"
+        if self._lost:
+            return self._lost
         if self._policy.watchdog_ns and self._is_past_petting(claim, now):
             return "too late for the hardware watchdog"
         return ""

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from watchdog.guardian import processes, scheduling, users
+from watchdog.guardian import processes, scheduling, spawning, users
 from watchdog.guardian_protocol import PACKET_SIZE_MAX
 
 NODE_COMMAND: Final = (sys.executable, "-I", "-m", "watchdog.shell")
@@ -124,15 +124,7 @@ def spawn(argv: list[str], given: Mapping[int, int], environment: Mapping[str, s
     """
     moved = {to: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, ABOVE_ALL) for to, fd in given.items()}
     try:
-        return os.posix_spawn(
-            argv[0],
-            argv,
-            environment,
-            file_actions=[(os.POSIX_SPAWN_DUP2, fd, to) for to, fd in moved.items()],
-            setsid=True,
-            setsigmask=(),
-            setsigdef=processes.OUR_SIGNALS,
-        )
+        return spawning.spawn(argv, environment, [(fd, to) for to, fd in moved.items()])
     finally:
         for fd in moved.values():
             os.close(fd)

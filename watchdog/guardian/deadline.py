@@ -144,11 +144,12 @@ class Deadline:
             case act.GateArmed(no, number, ok, why):
                 self._holding.on_gate_armed(no, number, ok=ok, why=why)
             case act.GateChecked(ok, why):
-                self._holding.on_gate_checked(ok=ok, why=why)
+                self._on_gate_checked(ok=ok, why=why)
             case act.MachineChecked(present, absent):
                 self._holding.on_machine_checked(present, absent)
             case act.SentinelLost(why):
-                self._on_sentinel_lost(why)
+                self._out.append(act.Alarm("sentinel_lost", why))
+                self._on_backstop_lost("the sentinel is gone")
             case act.Started():
                 self._life.begin(self._now)
                 self._holding.clean_leftovers()
@@ -177,12 +178,18 @@ class Deadline:
         self._holding.give_up("node_gone")
         self._holding.gating.forget()
 
-    def _on_sentinel_lost(self, why: str) -> None:
-        # It can be forked only before anything else runs: the service manager starts all anew.
-        self._out.append(act.Alarm("sentinel_lost", why))
-        self._holding.backstops.lost_sentinel()
-        self._holding.give_up("sentinel_lost")
-        self._life.stop(self._now, act.Exit(EXIT_AGAIN, "the sentinel is gone"))
+    def _on_gate_checked(self, *, ok: bool, why: str) -> None:
+        """Somebody had removed the gate; once it is made anew, the next round arms it."""
+        self._out.append(act.Alarm("gate_was_gone" if ok else "gate_failed", why))
+        if not ok:
+            self._on_backstop_lost("the gate is gone")
+
+    def _on_backstop_lost(self, why: str) -> None:
+        # A node that cannot go on must not stand in the way of those who can; and what is lost can
+        # be had again only at the start, before anything else runs: the service manager starts us.
+        self._holding.backstops.lose(why)
+        self._holding.give_up("backstop_lost")
+        self._life.stop(self._now, act.Exit(EXIT_AGAIN, why))
         if self._life.is_alive:
             self._out.append(act.TerminateNode())
 

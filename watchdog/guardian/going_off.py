@@ -58,6 +58,7 @@ class GoingOff:
         self.vip_fault = "not removed yet"
         self.off_by = Due(s, hard_ns - policy.slack_ns)
         self.hard = Due(s, hard_ns)
+        self._told_by = Due(now, 2 * RETRY_NS)
         self.has_told_failure = False
         self._policy = policy
         must_kill_first = is_escalation_running and is_hook_owed
@@ -78,6 +79,14 @@ class GoingOff:
         """Whether it is a predecessor's that is taken off, at the start."""
         return self.why == AT_START
 
+    def has_failed(self, now: Instant) -> bool:
+        """Whether it must be said: at `hard` - slack, but not before it was tried at all.
+
+        A process that was stopped until then begins when it is already late.
+        """
+        is_late = self.off_by.is_past(now) and self._told_by.is_past(now)
+        return is_late and not self.has_told_failure
+
     @property
     def is_done(self) -> bool:
         """Whether everything is confirmed off."""
@@ -95,7 +104,7 @@ class GoingOff:
         """When `look` has something to do."""
         dues = [self._retry]
         if not self.has_told_failure:
-            dues.append(self.off_by)
+            dues += [self.off_by, self._told_by]
         if self._step in (Step.KILL_ESCALATION, Step.DE_ESCALATION):
             dues.append(self._hook_by)
         return dues

@@ -197,10 +197,6 @@ class Holding:
         else:
             self._add()
 
-    def on_gate_checked(self, *, ok: bool, why: str) -> None:
-        """Somebody had removed the gate; once it is made anew, the next round arms it."""
-        self.out.append(act.Alarm("gate_was_gone" if ok else "gate_failed", why))
-
     def on_machine_checked(self, present: int, absent: int) -> None:
         """What is on the interfaces is not always what was put there."""
         self._presence.checked()
@@ -358,7 +354,7 @@ class Holding:
         self.out += going.look(self._now)
         if going.is_done:
             self._confirm_off(going)
-        elif going.off_by.is_past(self._now) and not going.has_told_failure:
+        elif going.has_failed(self._now):
             going.has_told_failure = True
             self.phase = Phase.OFF_FAILED
             self.out.append(act.Tell(OffFailed(self.n, going.resisting)))

@@ -9,7 +9,7 @@ import json
 import os
 from typing import Final, NamedTuple
 
-from watchdog.guardian import hook_files, processes, scheduling, users
+from watchdog.guardian import hook_files, scheduling, spawning, users
 from watchdog.guardian.hook_group import HookGroup
 from watchdog.guardian.hook_output import HookOutput
 from watchdog.guardian.log import Log
@@ -81,15 +81,8 @@ class HookStarter:
         output, stdout = os.pipe2(os.O_CLOEXEC)
         try:
             os.write(feed, self._json(facts))
-            pid = os.posix_spawn(
-                words[0],
-                words,
-                self._environment(facts),
-                file_actions=[_to(stdin, 0), _to(stdout, 1), _to(stdout, 2)],
-                setsid=True,
-                setsigmask=(),
-                setsigdef=processes.OUR_SIGNALS,
-            )
+            moves = [(stdin, 0), (stdout, 1), (stdout, 2)]
+            pid = spawning.spawn(words, self._environment(facts), moves)
         except OSError:
             os.close(output)
             raise
@@ -123,7 +116,3 @@ class HookStarter:
 
     def _json(self, facts: Facts) -> bytes:
         return json.dumps({"schema": 1, **self._told(facts)}).encode() + b"\n"
-
-
-def _to(fd: int, target: int) -> tuple[int, int, int]:
-    return (os.POSIX_SPAWN_DUP2, fd, target)

@@ -36,6 +36,7 @@ RETRY_NS: Final = 50 * MS
 TELL_GAP_NS: Final = SECOND
 WILL_COPIES: Final = 3
 WILL_GAP_S: Final = 0.02
+COUNT_SIZE: Final = 8
 EXIT_DONE: Final = 0
 EXIT_FAULT: Final = 1
 
@@ -165,7 +166,7 @@ class Life:
             self._timer.clear()
         if self._wake in ready:
             with contextlib.suppress(BlockingIOError):
-                os.eventfd_read(self._wake)
+                os.read(self._wake, COUNT_SIZE)  # unlike eventfd_read it goes on after a SIGSTOP
         return ready
 
     def _wake_at(self, now: Instant) -> int | None:

@@ -13,7 +13,13 @@ import sys
 import traceback
 from typing import Final
 
-from watchdog.guardian_child import die_with_the_guardian, keep_secrets, read, refuse
+from watchdog.guardian_child import (
+    die_with_the_guardian,
+    keep_secrets,
+    lock_memory,
+    read,
+    refuse,
+)
 from watchdog.shell import plan as plans
 from watchdog.shell.daemon import START_FAULTS, Daemon, Means
 from watchdog.shell.log import Log
@@ -40,6 +46,10 @@ def main() -> int:
     keep_secrets()
     plan = plans.parse(read(options.plan_fd, PLAN_SIZE_MAX))
     log = Log(plan.node, as_json=plan.log_json)
+    if not lock_memory():
+        log.info(
+            "memory_not_locked", why="grant CAP_IPC_LOCK; beacons may be late when it is short"
+        )
     guard = socket.socket(fileno=options.guard_fd)
     try:
         return serve(Means(plan, Secret(read(options.key_fd, KEY_SIZE_MAX)), guard), log)

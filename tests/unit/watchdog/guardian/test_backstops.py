@@ -94,6 +94,19 @@ def test_a_machine_that_cannot_go_off_is_fenced_once(how: str) -> None:
     assert rig.deadline.phase is Phase.OFF_FAILED
 
 
+def test_a_guardian_that_was_stopped_until_long_after_fences_nothing() -> None:
+    """It begins to go off when it is already late; that it cannot is not known yet."""
+    rig = watched(self_fence="sysrq").on()
+    rig.silent = {act.RemoveVips}
+    rig.pass_to(rig.ms + 15_000)
+    late = rig.feed(act.Ticked())
+    assert only(act.Fence, late) == []
+    assert only(act.Alarm, late) == []
+    rig.silent = set()
+    assert only(act.Fence, rig.wait(200)) == []
+    assert rig.deadline.phase is Phase.OFF
+
+
 def test_nothing_is_fenced_unless_it_is_wanted() -> None:
     """A reset is the operator's decision."""
     rig = watched().on()

@@ -157,10 +157,19 @@ def test_a_gate_that_was_gone_is_an_alarm() -> None:
     """Somebody flushes the rules of this machine."""
     rig = gated().on()
     made = rig.feed(act.GateChecked(True, "flushed; made anew"))
-    failed = rig.feed(act.GateChecked(False, "not permitted"))
     assert only(act.Alarm, made) == [act.Alarm("gate_was_gone", "flushed; made anew")]
-    assert only(act.Alarm, failed) == [act.Alarm("gate_failed", "not permitted")]
     assert rig.deadline.phase is Phase.ON
+
+
+def test_a_gate_that_cannot_be_made_again_ends_the_guardian() -> None:
+    """A node that is preferred and cannot go on would hold up all others for ever."""
+    rig = gated().on()
+    failed = rig.feed(act.GateChecked(False, "not permitted"))
+    assert only(act.Alarm, failed) == [act.Alarm("gate_failed", "not permitted")]
+    assert "RemoveVips" in names(failed)
+    assert only(act.TerminateNode, failed)
+    ended = rig.feed(act.NodeExited(0)) + rig.wait(100)
+    assert only(act.Exit, ended)[0] == act.Exit(1, "the gate is gone")
 
 
 def test_going_off_closes_the_gate_after_the_vips() -> None:
