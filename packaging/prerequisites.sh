@@ -1,5 +1,5 @@
 #!/bin/sh
-# Usage: prerequisites.sh PYTHON GROUP...   (GROUP: venv, check, network, system)
+# Usage: prerequisites.sh PYTHON GROUP...   (GROUP: venv, check, network, system, peers)
 # Looks for the system packages of each group.  What is missing is installed when we are root on a
 # Debian-like system, saying which; otherwise the one line to type is printed and we fail.
 set -eu
@@ -47,6 +47,15 @@ for group in "$@"; do
         set -- /usr/lib/postgresql/*/bin/postgres
         [ -x "$1" ] || missing="$missing postgresql"
         ;;
+    peers)
+        # What `make bench` compares us with; nothing else needs them.
+        need /usr/sbin/keepalived keepalived
+        need /usr/sbin/corosync corosync
+        need /usr/sbin/pacemakerd pacemaker
+        need /usr/sbin/crm_mon pacemaker-cli-utils
+        need /usr/lib/ocf/resource.d/heartbeat/IPaddr2 resource-agents
+        need /usr/sbin/pgpool pgpool2
+        ;;
     *)
         echo "prerequisites.sh: unknown group: $group" >&2
         exit 2
@@ -77,6 +86,12 @@ if [ -n "$missing" ]; then
     fi
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    for unit in keepalived corosync pacemaker; do
+        # Nor at the next boot: these were installed for a comparison only.
+        case " $* " in
+        *" $unit "*) systemctl disable --no-reload "$unit" >/dev/null 2>&1 || true ;;
+        esac
+    done
 fi
 
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
