@@ -86,7 +86,8 @@ if [ -n "$missing" ]; then
     fi
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-    for unit in keepalived corosync pacemaker; do
+    case " $* " in *" pacemaker "*) set -- "$@" logd ;; esac # it brings that
+    for unit in keepalived corosync pacemaker logd; do
         # Nor at the next boot: these were installed for a comparison only.
         case " $* " in
         *" $unit "*) systemctl disable --no-reload "$unit" >/dev/null 2>&1 || true ;;
