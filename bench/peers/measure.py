@@ -119,7 +119,11 @@ def measure(wanted: Wanted) -> dict[str, Any]:
 
 
 def _wave(works: Sequence[Work]) -> Iterator[dict[str, Any]]:
-    jobs = [(work, number) for work in works for number in range(work.variant.copies)]
+    jobs = [
+        (work, number)
+        for work in works
+        for number in range(min(work.variant.copies, len(work.tasks)))
+    ]
     if not jobs:
         return
     with ThreadPoolExecutor(len(jobs)) as pool:

@@ -58,8 +58,12 @@ KEEPALIVED: Final = tuple(
         partial(keepalived.Keepalived, settings=settings),
         keepalived.PACKAGES,
         f"adverts each {settings.advert} s, check each {settings.check} s",
+        copies=copies,
     )
-    for name, settings in (("default", keepalived.DEFAULT), ("100 ms", keepalived.TUNED))
+    for name, settings, copies in (
+        ("default", keepalived.DEFAULT, 2),
+        ("100 ms", keepalived.TUNED, 1),
+    )
 )
 PACEMAKER: Final = tuple(
     Variant(
@@ -96,7 +100,7 @@ PGPOOL: Final = tuple(
         is_fresh_each=True,
     )
     for name, settings, ask_ms, ready_s, copies, reps_max in (
-        ("default", pgpool.DEFAULT, 5.0, 180.0, 8, 2),
+        ("default", pgpool.DEFAULT, 5.0, 180.0, 16, 2),
         ("tuned", pgpool.TUNED, 2.0, 60.0, 4, 100),
     )
 )
