@@ -30,8 +30,7 @@ CLOCK_ROOMS = (
 NOT_A_READING = ("fromtimestamp", "fromisoformat", "strftime", "gmtime", "timedelta", "datetime")
 
 SPAWNERS = {
-    "watchdog/guardian/hook_start.py": "hooks and restart actions",
-    "watchdog/guardian/children.py": "the node process and the helpers",
+    "watchdog/guardian/spawning.py": "node process, helpers, hooks, restart actions",
     "watchdog/guardian/privileged.py": "becomes lifecheck",
     "watchdog/guardian/sentinel.py": "forks the sentinel, before any thread or child",
     "watchdog/cli/run.py": "execs the guardian",
