@@ -94,11 +94,14 @@ def stat(pid: int, task: int | None = None) -> Stat | None:
 
 
 def parse_stat(line: bytes) -> Stat | None:
-    """Fields after the name, which itself may hold blanks and brackets."""
+    """Fields after the name, which itself may hold blanks and brackets; None: no such line."""
     fields = line[line.rfind(b")") + 1 :].split()
     if len(fields) < 22:
         return None
-    return Stat(fields[0].decode(), int(fields[6]), int(fields[17]), int(fields[21]) * _PAGE)
+    try:
+        return Stat(fields[0].decode(), int(fields[6]), int(fields[17]), int(fields[21]) * _PAGE)
+    except ValueError:
+        return None
 
 
 def is_doomed(pid: int) -> bool:
@@ -178,5 +181,5 @@ def mounts(*kinds: str) -> Iterator[tuple[str, str]]:
     for line in text.decode(errors="surrogateescape").splitlines():
         left, _, right = line.partition(" - ")
         kind, _, options = right.partition(" ")
-        if kind in kinds:
-            yield left.split()[4].replace("\\040", " "), options
+        if kind in kinds and left.count(" ") > 3:
+            yield left.split(" ")[4].replace("\\040", " "), options

@@ -14,6 +14,7 @@ def test_cgroup2_is_found_wherever_it_is_mounted() -> None:
     assert find_mount(HYBRID) == "/sys/fs/cgroup/unified"
     assert find_mount(UNIFIED) == "/sys/fs/cgroup"
     assert find_mount(HYBRID.splitlines()[0]) == ""
+    assert find_mount("1 2 3 - cgroup2 x") == ""
     assert find_mount(UNIFIED.replace("/sys/fs/cgroup", "/a\\040b", 1)) == "/a b"
 
 

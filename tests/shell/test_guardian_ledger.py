@@ -57,6 +57,15 @@ def test_a_foreign_ledger_is_refused_with_its_owner(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_a_ledger_of_another_version_is_refused_by_name(tmp_path: Path) -> None:
+    """Whole and ours, but longer: guessing would forget an epoch or a hook that is owed."""
+    LedgerFile(str(tmp_path), CLUSTER, "alpha").load()
+    slot = slots.encode(1, bytes(10), CLUSTER, "alpha")
+    (tmp_path / FILE).write_bytes(slot + bytes(slots.SLOT_SIZE))
+    with pytest.raises(LedgerError, match=r"10 bytes, not 9: another version"):
+        load(tmp_path)
+
+
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     """A directory or a link could lead anywhere."""
     (tmp_path / FILE).mkdir()

@@ -22,8 +22,9 @@ def find_mount(mountinfo: str) -> str:
     """Where cgroup2 is mounted, from the text of /proc/self/mountinfo; empty: nowhere."""
     for line in mountinfo.splitlines():
         fields, _, tail = line.partition(" - ")
-        if tail.split(" ", 1)[0] == "cgroup2":
-            return fields.split(" ")[4].replace("\\040", " ")
+        words = fields.split(" ")
+        if tail.split(" ", 1)[0] == "cgroup2" and len(words) > 4:
+            return words[4].replace("\\040", " ")
     return ""
 
 

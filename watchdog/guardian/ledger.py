@@ -50,6 +50,12 @@ class LedgerFile:
                 f"{self.path}: {loaded.detail}; this node is {self._node}: give it its own "
                 f"cluster.data_dir, or remove the file if that node is gone for good"
             )
+        if loaded.payload is not None and len(loaded.payload) != _RECORD.size:
+            raise LedgerError(
+                f"{self.path}: a record of {len(loaded.payload)} bytes, not {_RECORD.size}: another "
+                f"version of quorumdog wrote it; run that one, or remove the file if its VIPs are "
+                f"off and no hook is owed"
+            )
         self._seq, self._slot = loaded.seq, loaded.next_slot
         self._is_sound = loaded.fault is None
         if loaded.fault is slots.Fault.DAMAGED:

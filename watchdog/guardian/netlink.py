@@ -33,7 +33,10 @@ RECEIVE_SIZE: Final = 65536
 MESSAGES_MAX: Final = 100_000
 DUMPS_MAX: Final = 5
 TIMEOUT_S: Final = 2
+ERRNO_MAX: Final = 4095
+"""The kernel's own bound (linux/err.h)."""
 
+_ERROR: Final = struct.Struct("=i")
 _HEADER: Final = struct.Struct("=IHHII")
 _ADDRESS: Final = struct.Struct("=BBBBI")
 _ATTRIBUTE: Final = struct.Struct("=HH")
@@ -93,13 +96,16 @@ def messages(data: bytes) -> Iterator[Message]:
 
 
 def parse_address(body: bytes) -> Address | None:
-    """Address of one RTM_NEWADDR message; None for a family that we do not know."""
+    """Address of one RTM_NEWADDR message; None for one that we do not know or that is cut."""
+    if len(body) < _ADDRESS.size:
+        return None
     family, prefix, _, _, index = _ADDRESS.unpack_from(body)
     if family not in _FAMILIES:
         return None
     found = dict(_attributes(body[_ADDRESS.size :]))
     packed = found.get(IFA_LOCAL, found.get(IFA_ADDRESS, b""))
-    return Address(index, family, packed, prefix) if packed else None
+    is_whole = len(packed) == _FAMILIES[family]
+    return Address(index, family, packed, prefix) if is_whole else None
 
 
 def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -113,9 +119,11 @@ def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def error_of(body: bytes) -> int:
-    """Errno of an NLMSG_ERROR message; 0 is an acknowledgement."""
-    (code,) = struct.unpack_from("=i", body)
-    return -int(code)
+    """Errno of an NLMSG_ERROR message; 0 is an acknowledgement. OSError: it holds none."""
+    if len(body) < _ERROR.size:
+        raise OSError(errno.EBADMSG, "netlink: an error without its number")
+    code = -int(_ERROR.unpack_from(body)[0])
+    return code if 0 <= code <= ERRNO_MAX else errno.EPROTO
 
 
 class Netlink:

@@ -40,6 +40,15 @@ def dump_request(kind: Kind, seq: int) -> bytes:
     return _HEAD.pack(_HEAD.size + _LINK.size, kind, DUMP, seq, 0) + bytes(_LINK.size)
 
 
+_SIZES: Final[dict[int, int]] = {
+    Kind.NEW_LINK: _LINK.size,
+    Kind.DELETE_LINK: _LINK.size,
+    Kind.NEW_ADDRESS: _ADDRESS.size,
+    Kind.DELETE_ADDRESS: _ADDRESS.size,
+}
+"""Bytes of which a body has at least so many; a shorter one is skipped."""
+
+
 class Interfaces:
     """What is known of this machine's interfaces; `feed` it everything the socket gives."""
 
@@ -53,6 +62,8 @@ class Interfaces:
     def feed(self, data: bytes) -> None:
         """Take one datagram of netlink messages."""
         for kind, body in _messages(data):
+            if len(body) < _SIZES.get(kind, 0):
+                continue
             match kind:
                 case Kind.NEW_LINK:
                     self._take_link(body)

@@ -16,7 +16,9 @@ def test_a_name_may_hold_anything(name: bytes) -> None:
     assert found.rss % 25 == 0
 
 
-@pytest.mark.parametrize("line", [b"", b"7 (x", b"7 (x) S 1"])
+@pytest.mark.parametrize(
+    "line", [b"", b"7 (x", b"7 (x) S 1", b"7 (x) " + b"x " * 30, b"7 (x) " + b"\xff " * 30]
+)
 def test_a_process_that_ended_meanwhile_is_nothing(line: bytes) -> None:
     """The file is empty or the read failed."""
     assert parse_stat(line) is None

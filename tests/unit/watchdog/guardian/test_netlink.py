@@ -65,3 +65,17 @@ def test_families_that_we_do_not_know_are_left_alone() -> None:
     assert parse_address(struct.pack("=BBBBI", socket.AF_INET, 24, 0, 0, 1)) is None
     broken = struct.pack("=BBBBIHH", socket.AF_INET, 24, 0, 0, 1, 0, 2)
     assert parse_address(broken) is None
+
+
+@pytest.mark.parametrize("size", [0, 7, 12, 17])
+def test_an_address_that_is_cut_is_none(size: int) -> None:
+    """The kernel is believed, and still not followed out of the bytes that are there."""
+    assert parse_address(address_body(V6)[:size]) is None
+
+
+def test_an_error_holds_a_number_that_the_kernel_gives() -> None:
+    """A number that is none of its own would break whoever looks for its name."""
+    assert error_of(struct.pack("=i", -errno.EEXIST)) == errno.EEXIST
+    assert error_of(struct.pack("=i", -(2**31))) == error_of(struct.pack("=i", 1)) == errno.EPROTO
+    with pytest.raises(OSError, match="without its number"):
+        error_of(b"\0\0")

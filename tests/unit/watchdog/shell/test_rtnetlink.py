@@ -86,6 +86,8 @@ def test_unknown_and_cut_messages_are_skipped() -> None:
     interfaces.feed(message(99, b"news") + link(2, UP | RUNNING) + address(2, "10.0.0.11"))
     interfaces.feed(b"\1\2\3")
     interfaces.feed(bytes(64))
+    for kind in Kind:
+        interfaces.feed(message(kind, b"") + message(kind, b"\0\0\0"))
     assert interfaces.judge("10.0.0.11")[0]
 
 
