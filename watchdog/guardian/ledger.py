@@ -52,9 +52,9 @@ class LedgerFile:
             )
         if loaded.payload is not None and len(loaded.payload) != _RECORD.size:
             raise LedgerError(
-                f"{self.path}: a record of {len(loaded.payload)} bytes, not {_RECORD.size}: another "
-                f"version of quorumdog wrote it; run that one, or remove the file if its VIPs are "
-                f"off and no hook is owed"
+                f"{self.path}: a record of {len(loaded.payload)} bytes, not {_RECORD.size}: "
+                "another version of quorumdog wrote it; run that one, or remove the file if "
+                "its VIPs are off and no hook is owed"
             )
         self._seq, self._slot = loaded.seq, loaded.next_slot
         self._is_sound = loaded.fault is None
