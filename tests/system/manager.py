@@ -62,7 +62,11 @@ printf '[Unit]\\nDefaultDependencies=no\\n' >"$root/run/systemd/system/idle.targ
 # Without what else is enabled on this machine; the log where the test can read it.
 printf '[Unit]\\nDefaultDependencies=no\\nWants=\\n[Service]\\nStandardOutput=append:/run/log\\n' \\
     >"$root/run/systemd/system/quorumdog.service.d/test.conf"
-exec setpriv "--bounding-set=$rights" chroot "$root" /usr/bin/env -i container=test \\
+# Not only chroot: what lives in one may make no namespace of users.
+cd "$root"
+pivot_root . mnt
+umount -l /mnt
+exec setpriv "--bounding-set=$rights" /usr/bin/env -i container=test \\
     PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --system --unit=idle.target \\
     --log-target=console --show-status=no
 """

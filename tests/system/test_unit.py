@@ -14,6 +14,7 @@ import pytest
 
 from tests.support import REPOSITORY
 from tests.system.manager import ADDRESS, INTERFACE, UNIT, VIP, Manager, booted
+from watchdog.cli.privileges import has_capability
 
 pytestmark = pytest.mark.root
 PACKAGING = REPOSITORY / "packaging"
@@ -50,10 +51,13 @@ touch /run/quorumdog/was-here && echo run-is-writable
 touch /usr/was-here 2>/dev/null && echo usr-is-writable
 exec sleep 1000 &
 """
+CAP_SYS_RESOURCE = 24
+MAY_RAISE_LIMITS = has_capability(CAP_SYS_RESOURCE)
+"""Without it systemd cannot give LimitRTPRIO=, as on a machine that is a container itself."""
 WITNESS = f"""
 [cluster]
 name = "unit"
-scheduling = "rt"
+scheduling = "{"rt" if MAY_RAISE_LIMITS else "normal"}"
 [nodes]
 alpha = {{ address = "{ADDRESS}", role = "witness" }}
 beta = {{ address = "10.78.0.2" }}
@@ -98,8 +102,9 @@ def test_a_member_misses_nothing_under_the_unit(machine: Manager) -> None:
     """Gate, real time, locked memory, own user, sockets: no line says that it could not be had."""
     machine.wait("checks", lambda: "event=check_up" in machine.log())
     log = machine.log()
-    for event in ("privileges_kept", "memory_not_locked", "not_permitted", "gate_"):
+    for event in ("privileges_kept", "not_permitted", "gate_"):
         assert f"event={event}" not in log, log
+    assert "event=memory_not_locked level=warning" not in log, log
     assert "level=alarm" not in log
     assert "Permission denied" not in log
     assert "Operation not permitted" not in log
@@ -190,10 +195,12 @@ def test_a_witness_needs_no_right_at_all(tmp_path: Path, stage: Path) -> None:
         status = Path(f"/proc/{guardian}/status").read_text(encoding="ascii")
         assert "CapBnd:\t0000000000000000" in status
         assert "\nUid:\t0" not in status
-        assert os.sched_getscheduler(guardian) & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR
+        wanted = os.SCHED_RR if MAY_RAISE_LIMITS else os.SCHED_OTHER
+        assert os.sched_getscheduler(guardian) & ~os.SCHED_RESET_ON_FORK == wanted
         time.sleep(2 * WATCHDOG_S)
         assert witness.guardian() == guardian, witness.log()
-        assert "event=loading_finished" in witness.log()
+        assert "lifecheck: says alive" in witness.run("quorumdog", "status", check=False)
+        assert "event=helper_exited" not in witness.log()
 
 
 def analyzed(folder: Path, *drop_ins: str) -> tuple[float, str]:
