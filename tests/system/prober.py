@@ -24,6 +24,7 @@ from watchdog.cli.demo.outside import inside
 from watchdog.cli.demo.timeline import Change, changes
 from watchdog.config.timing import timing_for
 from watchdog.core.settings import Timing
+from watchdog.wire.session import is_round
 
 MS: Final = 1_000_000
 SECOND: Final = 1_000_000_000
@@ -238,7 +239,7 @@ class Arp:
 
 
 class Wills:
-    """Hears in a node's namespace every UDP datagram that arrives at the peers' port."""
+    """Hears in a node's namespace every will that arrives at the peers' port by UDP."""
 
     def __init__(self, cluster: SystemCluster, at: str) -> None:
         place = cluster.lab.places[at].namespace
@@ -256,8 +257,11 @@ class Wills:
         while select.select([self._socket], [], [], 0)[0]:
             packet = self._socket.recv(65536)[14:]
             size = (packet[0] & 15) * 4
-            if packet[9] == _UDP and int.from_bytes(packet[size + 2 : size + 4], "big") == PORT:
-                found.append((socket.inet_ntoa(packet[12:16]), packet[size + 8 :]))
+            payload = packet[size + 8 :]
+            if packet[9] != _UDP or int.from_bytes(packet[size + 2 : size + 4], "big") != PORT:
+                continue
+            if not is_round(payload):
+                found.append((socket.inet_ntoa(packet[12:16]), payload))
         return found
 
 

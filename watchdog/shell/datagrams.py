@@ -94,8 +94,11 @@ class Datagrams:
             return False
         number, acknowledged = path.ways.next_datagram(now_ns)
         datagram = path.session.seal(number, acknowledged, payload)
+        # Who answers is where we think it is: the kernel need not ask for its address again, and
+        # lose what is sent meanwhile when those questions are lost.
+        flags = socket.MSG_CONFIRM if path.ways.is_answered(now_ns) else 0
         try:
-            self._socket.sendto(datagram, path.place)
+            self._socket.sendto(datagram, flags, path.place)
         except OSError:  # no room, no route, no such address at present, forbidden by a firewall
             self.unsent += 1
             return False
