@@ -91,6 +91,10 @@ def _many(options: argparse.Namespace) -> int:
         total.add(outcome)
         if outcome.checker and len(total.failed) <= FAILURES_SHOWN:
             _tell(outcome, options)
+    for outcome in run_many(
+        total.to_replay(), jobs=options.jobs, profile=options.profile, topology=options.nodes
+    ):
+        total.add_replay(outcome)
     for line in report.summary(total, time.monotonic() - started):
         print(line)
     return _verdict(total, options, tell=False)
@@ -106,10 +110,13 @@ def _verdict(total: Total, options: argparse.Namespace, *, tell: bool = True) ->
     if tell:
         for outcome in total.failed:
             _tell(outcome, options)
-    short = [] if options.profile or options.nodes else report.below_floor(total)
+    is_fixed = options.profile or options.nodes
+    short = [] if is_fixed else report.below_floor(total, options.hours)
     for line in short:
         print(f"below the floor: {line}")
-    return 1 if total.failed or short else 0
+    for seed in total.differ:
+        print(f"seed {seed} gave another trace when it was run again: something is not its own")
+    return 1 if total.failed or short or total.differ else 0
 
 
 if __name__ == "__main__":

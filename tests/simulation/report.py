@@ -1,6 +1,6 @@
 """What a run of many seeds prints, and whether it was enough: the histogram, the rate, the floors.
 
-Rule: a run that found nothing because it did nothing fails.  The floors are for 20 cluster-hours
+Rule: a run that found nothing because it did nothing fails.  The floors are for 100 cluster-hours
 and shrink with shorter runs; below one hour only violations count.
 """
 
@@ -11,11 +11,12 @@ from tests.simulation.kinds import KINDS
 from tests.simulation.swarm import Outcome, Total
 from watchdog.instant import MS
 
-FLOOR_HOURS: Final = 20.0
-FAULTS_MIN: Final = 10_000
-ESCALATIONS_MIN: Final = 2_000
-LIVENESS_MIN: Final = 100
-EACH_KIND_MIN: Final = 50
+FLOOR_HOURS: Final = 100.0
+SEEDS_MIN: Final = 200
+FAULTS_MIN: Final = 50_000
+ESCALATIONS_MIN: Final = 10_000
+LIVENESS_MIN: Final = 500
+EACH_KIND_MIN: Final = 250
 
 
 def command_for(outcome: Outcome, profile: str | None, topology: str | None) -> str:
@@ -55,18 +56,22 @@ def summary(total: Total, elapsed_s: float) -> Iterator[str]:
         f"{total.escalations} escalations, {len(total.liveness)} liveness checks, "
         f"{len(total.failed)} violations"
     )
+    yield f"{total.replayed} seeds run a second time, {len(total.differ)} with another trace"
     yield (
         f"{total.rate:.0f} cluster-seconds per CPU-second, {total.steps} steps; "
         f"{elapsed_s:.0f} s elapsed"
     )
 
 
-def below_floor(total: Total) -> list[str]:
-    """What there was too little of."""
-    share = min(1.0, total.hours / FLOOR_HOURS)
-    if total.hours < 1:
+def below_floor(total: Total, hours: float | None = None) -> list[str]:
+    """What there was too little of, in a run that was to simulate `hours`."""
+    asked = total.hours if hours is None else hours
+    share = min(1.0, asked / FLOOR_HOURS)
+    if asked < 1:
         return []
     rows = [
+        ("cluster-hours", int(total.hours), FLOOR_HOURS),
+        ("seeds", total.seeds, SEEDS_MIN),
         ("faults", total.faults.total(), FAULTS_MIN),
         ("escalations", total.escalations, ESCALATIONS_MIN),
         ("liveness checks", len(total.liveness), LIVENESS_MIN),

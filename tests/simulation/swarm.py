@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from tests.simulation.mix import draw, name_of
 from tests.simulation.stage import Violation
 from tests.simulation.world import World
 from watchdog.instant import SECOND
+
+REPLAYS_MAX: Final = 20
 
 
 @dataclass(slots=True)
@@ -125,10 +128,16 @@ class Total:
     excused: Counter[str] = field(default_factory=Counter)
     clusters: Counter[str] = field(default_factory=Counter)
     failed: list[Outcome] = field(default_factory=list)
+    traces: dict[int, int] = field(default_factory=dict)
+    """seed -> hash of its trace."""
+    replayed: int = 0
+    differ: list[int] = field(default_factory=list)
+    """Seeds that gave another trace when they were run a second time."""
 
     def add(self, outcome: Outcome) -> None:
         """Count one more."""
         self.seeds += 1
+        self.traces[outcome.seed] = outcome.crc
         self.simulated_ns += outcome.simulated_ns
         self.cpu_s += outcome.cpu_s
         self.escalations += outcome.escalations
@@ -139,6 +148,17 @@ class Total:
         self.clusters[outcome.cluster] += 1
         if outcome.checker:
             self.failed.append(outcome)
+
+    def to_replay(self) -> list[int]:
+        """Which seeds to run a second time: REPLAYS_MAX of them, or every tenth of a short run."""
+        every = max(10, self.seeds // REPLAYS_MAX)
+        return sorted(self.traces)[::every][:REPLAYS_MAX]
+
+    def add_replay(self, outcome: Outcome) -> None:
+        """Compare a second run with the first."""
+        self.replayed += 1
+        if self.traces[outcome.seed] != outcome.crc:
+            self.differ.append(outcome.seed)
 
     @property
     def hours(self) -> float:

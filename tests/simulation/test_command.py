@@ -1,8 +1,10 @@
 """The command line: what a failure prints, what a run counts, and when it exits with 1."""
 
+import itertools
+
 import pytest
 
-from tests.simulation import report
+from tests.simulation import report, swarm
 from tests.simulation.__main__ import main
 from tests.simulation.kinds import KINDS
 from tests.simulation.planted import PLANTS
@@ -45,28 +47,55 @@ def test_a_fixed_profile_is_part_of_the_command_that_replays() -> None:
 
 
 def _full() -> Total:
-    total = Total(seeds=1, simulated_ns=20 * 3600 * SECOND, escalations=2000, liveness=[0] * 100)
-    total.faults.update(dict.fromkeys(KINDS, 300))
+    total = Total(seeds=200, simulated_ns=100 * 3600 * SECOND)
+    total.escalations, total.liveness = 10_000, [0] * 500
+    total.faults.update(dict.fromkeys(KINDS, 1000))
     return total
 
 
 def test_a_run_that_did_enough_is_above_every_floor() -> None:
-    """The floors of 20 cluster-hours."""
+    """The floors of 100 cluster-hours, and their share for fewer."""
     assert report.below_floor(_full()) == []
+    assert report.below_floor(_full(), hours=20.0) == []
 
 
 def test_a_run_that_did_nothing_fails() -> None:
     """A job that runs nothing must not be green."""
     total = _full()
-    total.faults["suspend"] = 49
-    total.escalations = 1999
+    total.faults["suspend"] = 249
+    total.escalations = 9999
+    total.seeds -= 1
     total.liveness.pop()
     faults = report.below_floor(total)
     assert faults == [
-        "only 1999 escalations, must be at least 2000",
-        "only 99 liveness checks, must be at least 100",
-        "only 49 faults of kind 'suspend', must be at least 50",
+        "only 199 seeds, must be at least 200",
+        "only 9999 escalations, must be at least 10000",
+        "only 499 liveness checks, must be at least 500",
+        "only 249 faults of kind 'suspend', must be at least 250",
     ]
+
+
+def test_a_run_that_ended_before_its_hours_fails() -> None:
+    """What was asked for counts, not what came of it."""
+    total = _full()
+    total.simulated_ns //= 2
+    assert "only 50 cluster-hours, must be at least 100" in report.below_floor(total, hours=100.0)
+
+
+def test_a_seed_that_gives_another_trace_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every run runs some of its seeds a second time."""
+    assert main(["--seeds", "0..1"]) == 0
+    assert "1 seeds run a second time, 0 with another trace" in capsys.readouterr().out
+    times = itertools.count()
+
+    def another_each_time(seed: int, *_: object, **__: object) -> Outcome:
+        return Outcome(seed, "default 3", crc=next(times))
+
+    monkeypatch.setattr(swarm, "run_seed", another_each_time)
+    assert main(["--seeds", "0..1"]) == 1
+    assert "seed 0 gave another trace" in capsys.readouterr().out
 
 
 def test_something_must_be_asked_for() -> None:
