@@ -21,6 +21,7 @@ from watchdog.cli.demo.lab import INTERFACE, SUBNET
 from watchdog.cli.demo.outside import inside
 from watchdog.shell.admission import PER_ADDRESS_MAX
 from watchdog.wire import frames
+from watchdog.wire.session import is_round
 
 pytestmark = pytest.mark.root
 
@@ -119,6 +120,48 @@ def test_a_flood_of_garbage_datagrams_is_dropped_and_counted(yard: Yard) -> None
         with inside(yard.lab.places[OUTSIDER].namespace, made) as sock:
             for size in [0, 1, 19, 256, 1400] * 100:
                 sock.sendto(GARBAGE[:size], target)
+
+
+def overheard(yard: Yard, listener: str, count: int) -> list[tuple[bytes, bytes]]:
+    """(sender's address, datagram) of rounds that reach a node or leave it."""
+    place = yard.lab.places[listener].namespace
+    found = []
+    with inside(place, lambda: socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0x0300)) as tap:
+        tap.bind((INTERFACE, 0x0003))  # ETH_P_ALL: what leaves, too
+        while len(found) < count:
+            packet = tap.recv(65_536)
+            head = (packet[0] & 15) * 4
+            if packet[0] >> 4 == 4 and packet[9] == socket.IPPROTO_UDP:
+                payload = packet[head + 8 :]
+                if is_round(payload):
+                    found.append((packet[12:16], payload))
+    return found
+
+
+@pytest.mark.parametrize("kind", ["replayed_round", "unknown_round", "bad_round"])
+def test_overheard_rounds_are_worth_nothing_in_other_hands(yard: Yard, kind: str) -> None:
+    """As they came; sent back to who said them; and altered, with a number that is still free."""
+    leader = yard.led()
+    with refused(yard, kind, OUTSIDER):
+        own = socket.inet_aton(yard.lab.places[leader].address)
+        rounds = overheard(yard, leader, 20)
+        heard = [data for sender, data in rounds if sender != own]
+        said = [data for sender, data in rounds if sender == own]
+        assert heard
+        assert said
+        free = (2**63).to_bytes(8, "big")
+        sent = {
+            "replayed_round": heard,
+            "unknown_round": said,
+            "bad_round": [data[:10] + free + data[18:] for data in heard],
+        }[kind]
+
+        def made() -> socket.socket:
+            return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+        with inside(yard.lab.places[OUTSIDER].namespace, made) as sock:
+            for data in sent * 100:
+                sock.sendto(data, (yard.lab.places[leader].address, PORT))
 
 
 ADDRESSES: Final = [f"{SUBNET}.{number}" for number in range(150, 150 + CROWD)]
