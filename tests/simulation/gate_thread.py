@@ -51,7 +51,7 @@ class GateThread:
         self._closings = 0
         self._waiting: deque[Callable[[], None]] = deque()
 
-    def take(self, action: act.OpenTicket | act.ArmGate | act.CloseGate) -> None:
+    def begin(self, action: act.OpenTicket | act.ArmGate | act.CloseGate) -> None:
         """Begin a call; closing goes before everything that waits, and drops it."""
         match action:
             case act.OpenTicket():
@@ -64,7 +64,7 @@ class GateThread:
             case _:
                 assert_never(action)
 
-    def check(self) -> None:
+    def look_around(self) -> None:
         """Begin to look whether the tables are there."""
         if self._guardian.machine.is_gated:
             self._later(self._look)
