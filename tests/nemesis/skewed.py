@@ -1,8 +1,9 @@
-"""`python -m tests.nemesis.skewed FILE run ...`: the shipped `quorumdog run` under libfaketime.
+"""`python -m tests.nemesis.skewed FILE run ...`: the shipped `quorumdog run`, another wall clock.
 
-FILE says how far the wall clock of this node is off (`+3600`), and is read again all the time, so
-that writing to it makes the clock jump.  Monotonic clocks are left alone; so is the machine's own
-clock.  The guardian gives its children an environment made from nothing, so it is added there.
+FILE says how far the wall clock of the node process and lifecheck is off (`+3600`), and is read
+again all the time, so that writing to it makes the clock jump (libfaketime).  Monotonic clocks are
+left alone; so is the machine's own clock.  The guardian takes no part: the library would bend its
+timers too, whatever their clock.
 """
 
 import json
@@ -37,11 +38,8 @@ def environment(file: str) -> dict[str, str]:
 
 def become_guardian(plan: Mapping[str, Any]) -> None:
     """Like the shipped one, but for what its children inherit."""
-    from watchdog.guardian import children
     from watchdog.guardian.main import run
 
-    file = os.environ["FAKETIME_TIMESTAMP_FILE"]
-    children.ENVIRONMENT.update(environment(file))
     descriptor = os.memfd_create("plan", 0)
     os.write(descriptor, json.dumps(plan).encode())
     os.lseek(descriptor, 0, os.SEEK_SET)
@@ -49,15 +47,13 @@ def become_guardian(plan: Mapping[str, Any]) -> None:
 
 
 def main() -> None:
-    """Start again with the library, then be `quorumdog`."""
-    file = sys.argv[1]
-    if os.environ.get("FAKETIME_TIMESTAMP_FILE") != file:
-        words = [sys.executable, "-m", "tests.nemesis.skewed", *sys.argv[1:]]
-        os.execve(sys.executable, words, {**os.environ, **environment(file)})
+    """`quorumdog`, but for the environment of what its guardian starts."""
     from watchdog.cli import main as quorumdog
     from watchdog.cli import run as verb
+    from watchdog.guardian import children
 
     verb.become_guardian = become_guardian  # type: ignore[assignment]
+    children.ENVIRONMENT.update(environment(sys.argv[1]))
     sys.argv = [sys.argv[0], *sys.argv[2:]]
     quorumdog()
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from tests.nemesis.stage import Stage
-from watchdog.cli.demo.processes import MODULES, children, runs
+from watchdog.cli.demo.processes import children, runs
 
 UNIFIED: Final = "/sys/fs/cgroup/unified"
 CGROUP2: Final = "/sys/fs/cgroup"
 FROZEN_S: Final = 3.0
+SENTINEL: Final = "qd-sentinel"
 BUSY: Final = "while True: pass"
 
 
@@ -41,15 +42,14 @@ def pids_of(stage: Stage, name: str, what: str) -> list[int]:
 
 
 def sentinels(guardian: int) -> list[int]:
-    """Children of the guardian that are copies of it: they were forked, and run nothing else."""
-    own = _command(guardian)
-    return [p for p in children(guardian) if _command(p) == own and not runs(p, *MODULES)]
+    """The sentinel of a guardian, by the name that it gives to itself."""
+    return [pid for pid in children(guardian) if _comm(pid) == SENTINEL]
 
 
-def _command(pid: int) -> bytes:
+def _comm(pid: int) -> str:
     with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    return b""
+        return Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip()
+    return ""
 
 
 def state_of(pid: int) -> str:
