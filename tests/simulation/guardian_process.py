@@ -22,7 +22,7 @@ from watchdog.guardian import actions as act
 from watchdog.guardian.deadline import Deadline
 from watchdog.guardian.phase import Phase
 from watchdog.guardian.policy import Policy
-from watchdog.instant import MS, Instant
+from watchdog.instant import MS
 
 LEDGER: Final = struct.Struct(">Q?")
 
@@ -258,16 +258,11 @@ class GuardianProcess:
                 stage.watch.tell(stage.watch.held, machine)
                 self._answer(act.VipsAdded(True, ""))
             case act.OpenTicket() | act.ArmGate() | act.CloseGate():
-                self.gate.take(action)
-            case act.WatchClaim(s, hard_ns):
-                self._watch_claim(s, hard_ns, packet)
-            case act.UnwatchClaim():
-                if machine.sentinel is not None:
-                    machine.sentinel.unwatch()
+                self.gate.begin(action)
+            case act.WatchClaim() | act.UnwatchClaim():
+                self._tell_sentinel(action, packet)
             case act.CheckMachine():
-                is_here = machine.kernel.has_vip
-                self._answer(act.MachineChecked(int(is_here), int(not is_here)))
-                self.gate.check()
+                self._look_around()
             case act.RemoveVips():
                 machine.kernel.remove_vip()
                 self._answer(act.VipsRemoved(True, ""))
@@ -306,8 +301,20 @@ class GuardianProcess:
         if node is not None:
             self.stage.heap.after(GUARD_DELAY_NS, node.from_guardian, answer)
 
-    def _watch_claim(self, s: Instant, hard_ns: int, packet: protocol.ToGuardian | None) -> None:
+    def _look_around(self) -> None:
+        is_here = self.machine.kernel.has_vip
+        self._answer(act.MachineChecked(int(is_here), int(not is_here)))
+        self.gate.look_around()
+
+    def _tell_sentinel(
+        self, action: act.WatchClaim | act.UnwatchClaim, packet: protocol.ToGuardian | None
+    ) -> None:
         machine, watch = self.machine, self.stage.watch
+        if isinstance(action, act.UnwatchClaim):
+            if machine.sentinel is not None:
+                machine.sentinel.unwatch()
+            return
+        s, hard_ns = action
         machine.kernel.claim(s, hard_ns)
         if machine.sentinel is not None:
             machine.sentinel.watch(s, hard_ns)

@@ -9,7 +9,7 @@ node died before all is confirmed off (docs/election.md, 6: G1-G7, G9).
 from typing import Final, assert_never
 
 from watchdog.guardian import actions as act
-from watchdog.guardian.due import wake_ns
+from watchdog.guardian.due import wake_for_next_ns
 from watchdog.guardian.holding import Holding
 from watchdog.guardian.node_life import NodeLife
 from watchdog.guardian.phase import WAITING, Phase
@@ -94,13 +94,12 @@ class Deadline:
         self.next_deadline = self._look_ahead()
         alarms = [a for a in self._out if isinstance(a, act.Alarm)]
         self._out += [act.Tell(Warned(alarm.name, alarm.text)) for alarm in alarms]
-        hears = self._life.is_up
-        return tuple(a for a in self._out if hears or not isinstance(a, act.Tell))
+        if self._life.is_up:
+            return tuple(self._out)
+        return tuple([a for a in self._out if not isinstance(a, act.Tell)])
 
     def _look_ahead(self) -> int | None:
-        dues = self._life.dues + self._holding.dues
-        # What is past and still listed waits for a fact, not for time.
-        return wake_ns(self._now, [due for due in dues if not due.is_past(self._now)])
+        return wake_for_next_ns(self._now, self._life.dues + self._holding.dues)
 
     def _look_at_node(self) -> None:
         is_off = self.phase is Phase.OFF
@@ -180,8 +179,10 @@ class Deadline:
 
     def _on_gate_checked(self, *, ok: bool, why: str) -> None:
         """Somebody had removed the gate; once it is made anew, the next round arms it."""
-        self._out.append(act.Alarm("gate_was_gone" if ok else "gate_failed", why))
-        if not ok:
+        if ok:
+            self._out.append(act.Alarm("gate_was_gone", why))
+        else:
+            self._out.append(act.Alarm("gate_failed", why))
             self._on_backstop_lost("the gate is gone")
 
     def _on_backstop_lost(self, why: str) -> None:

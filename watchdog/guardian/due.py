@@ -21,12 +21,21 @@ class Due(NamedTuple):
 
     def is_past(self, now: Instant) -> bool:
         """Whether it is due."""
-        return self.left_ns(now) <= 0
+        return elapsed_hi(now, self.since) >= self.after_ns
 
 
 def wake_ns(now: Instant, dues: list[Due]) -> int | None:
     """BOOTTIME at which to look again for the earliest of `dues`; None when there is none."""
     if not dues:
         return None
-    left = max(0, min(due.left_ns(now) for due in dues))
+    return _wake_ns(now, max(0, min([due.left_ns(now) for due in dues])))
+
+
+def wake_for_next_ns(now: Instant, dues: list[Due]) -> int | None:
+    """The same for those still to come: what is past and listed waits for a fact, not for time."""
+    lefts = [left for due in dues if (left := due.left_ns(now)) > 0]
+    return _wake_ns(now, min(lefts)) if lefts else None
+
+
+def _wake_ns(now: Instant, left: int) -> int:
     return now.boot_ns + (left - left // 10 if left > MS else left)

@@ -40,6 +40,7 @@ from watchdog.guardian.log import Log
 from watchdog.guardian.loop import Loop
 from watchdog.guardian.machine import Machine, Means
 from watchdog.guardian.saver import Saver
+from watchdog.guardian.users import Account
 from watchdog.instant import MS, SECOND
 
 EXIT_FAULT: Final = 1
@@ -164,9 +165,7 @@ def _run(the_plan: plan.Plan, log: Log, plan_fd: int, commands: Commands) -> int
     account, note = children.account_for(the_plan.user)
     if note:
         log.warning("privileges_kept", why=note)
-    uid, gid = (account.uid, account.gid) if account else (os.geteuid(), os.getegid())
-    folders.prepare(the_plan.data_dir, folders.DATA_MODE, uid, gid)
-    folders.prepare_run(the_plan.run_dir, uid, gid, the_plan.socket_group)
+    _make_folders(the_plan, account)
     lock = locks.take_guardian_lock(the_plan.data_dir)
     scheduling.apply_to_self(the_plan.scheduling)
     why = scheduling.lock_memory()
@@ -226,6 +225,12 @@ def _make_gate(the_plan: plan.Plan, tag: str, log: Log) -> gate.Gate | None:
         )
     log.warning("gate_unavailable", why=f"{why}; a frozen machine may answer beyond its lease")
     return None
+
+
+def _make_folders(the_plan: plan.Plan, account: Account | None) -> None:
+    uid, gid = (account.uid, account.gid) if account else (os.geteuid(), os.getegid())
+    folders.prepare(the_plan.data_dir, folders.DATA_MODE, uid, gid)
+    folders.prepare_run(the_plan.run_dir, uid, gid, the_plan.socket_group)
 
 
 def _check_last_resorts(the_plan: plan.Plan) -> None:

@@ -53,9 +53,14 @@ class NodeLife:
     @property
     def dues(self) -> list[Due]:
         """When `look` has something to do."""
-        dues = [due for due, _ in self._leaving]
-        dues += [due for due in (self._start_at, self._exit_by) if due]
-        return dues + ([self._stop_by] if self._stop_by and self.is_alive else [])
+        dues = [due for due, _ in self._leaving] if self._leaving else []
+        if self._start_at:
+            dues.append(self._start_at)
+        if self._exit_by:
+            dues.append(self._exit_by)
+        if self._stop_by and self.is_alive:
+            dues.append(self._stop_by)
+        return dues
 
     def begin(self, now: Instant) -> None:
         """Have the first process started: as soon as nothing is left on."""

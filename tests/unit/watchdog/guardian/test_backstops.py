@@ -1,5 +1,7 @@
 """Sentinel, hardware watchdog and self-fence: who is told what, and when."""
 
+from typing import Any
+
 import pytest
 
 from tests.unit.watchdog.guardian.rig import HARD_MS, VIP_ONLY, Rig, names, only, policy, told
@@ -124,7 +126,8 @@ def test_leftovers_at_the_start_fence_nothing() -> None:
 
 def test_a_failed_de_escalation_hook_keeps_the_hardware_armed_if_fencing_is_wanted() -> None:
     """What the hook should have ended may live elsewhere on this machine."""
-    rig = Rig(policy(watchdog_ns=T_HW_MS * MS, self_fence="watchdog")).start().on()  # type: ignore[arg-type]
+    wanted: dict[str, Any] = {"watchdog_ns": T_HW_MS * MS, "self_fence": "watchdog"}
+    rig = Rig(policy(**wanted)).start().on()
     rig.silent = {act.StartHook}
     rig.deescalate()
     failed = rig.feed(act.HookExited(act.HookKind.DE_ESCALATION, False, "exit code 1"))
