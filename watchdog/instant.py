@@ -25,12 +25,18 @@ class Instant(NamedTuple):
 
 def elapsed_hi(now: Instant, then: Instant) -> int:
     """Nanoseconds from `then` to `now` as a holder counts them: the larger of the two clocks."""
-    return max(now.boot_ns - then.boot_ns, now.raw_ns - then.raw_ns)
+    (boot_ns, raw_ns), (then_boot_ns, then_raw_ns) = now, then
+    boot_ns -= then_boot_ns
+    raw_ns -= then_raw_ns
+    return boot_ns if boot_ns > raw_ns else raw_ns  # noqa: FURB136 - half the time of max()
 
 
 def elapsed_lo(now: Instant, then: Instant) -> int:
     """Nanoseconds from `then` to `now` as a voter counts them: the smaller of the two clocks."""
-    return min(now.boot_ns - then.boot_ns, now.raw_ns - then.raw_ns)
+    (boot_ns, raw_ns), (then_boot_ns, then_raw_ns) = now, then
+    boot_ns -= then_boot_ns
+    raw_ns -= then_raw_ns
+    return boot_ns if boot_ns < raw_ns else raw_ns  # noqa: FURB136 - half the time of min()
 
 
 def has_jumped(now: Instant, last: Instant) -> bool:

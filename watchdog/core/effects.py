@@ -7,7 +7,7 @@ an Escalate is never read as its answer.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from watchdog.core.messages import Message
 from watchdog.instant import Instant
@@ -47,9 +47,8 @@ class Save:
     record: HardState
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Say `message` to `peer` over its connection; lost when there is none."""
+class Send(NamedTuple):
+    """Say `message` to `peer`; lost when there is no way. A tuple: it is made most often of all."""
 
     peer: str
     message: Message

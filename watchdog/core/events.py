@@ -5,7 +5,7 @@ Named in the past tense.  The first group is the world, the second answers effec
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from watchdog.core.messages import Message
 
@@ -52,8 +52,7 @@ class LinkClosed:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class MessageReceived:
+class MessageReceived(NamedTuple):
     """`inc` is the incarnation that the connection's HELLO (or the datagram's header) named."""
 
     peer: str

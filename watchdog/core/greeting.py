@@ -36,6 +36,23 @@ class Said(NamedTuple):
     unwatched: bool
 
 
+Facts = tuple[
+    bool,
+    bool,
+    bool,
+    str,
+    str | None,
+    int,
+    bool,
+    tuple[str, ...],
+    tuple[str, ...],
+    int,
+    bool,
+    bool,
+]
+"""The fields of `Said`."""
+
+
 class Greeting:
     """When and what to say to whom."""
 
@@ -43,17 +60,17 @@ class Greeting:
         self._parts = parts
         self._count = 0
         self._next_ns = 0
-        self._said: Said | None = None
-        self._hello: tuple[tuple[Said, int, str], Hello] | None = None
+        self._said: Facts | None = None
+        self._hello: tuple[tuple[Facts, int, str], Hello] | None = None
         self._grace_ns = parts.ctx.timing.beacon_ns // GRACE_DIVISOR
 
-    def _facts(self, now: Instant) -> Said:
-        """Looked at in every step, so that nothing is sorted or built that is empty."""
+    def _facts(self, now: Instant) -> Facts:
+        """Looked at in every step: a plain tuple, and nothing is sorted or built that is empty."""
         parts = self._parts
         guard, fitness = parts.guard, parts.fitness
         leader = parts.coordinator()
         dead, alarms = parts.verdicts.dead, parts.out.alarms
-        return Said(
+        return (
             guard.is_there
             and (guard.is_off or parts.office is not None)
             and not fitness.unfit_reason(now),
@@ -75,7 +92,7 @@ class Greeting:
         said, seq = self._facts(now), self._parts.ctx.ledger.durable_seq
         facts = said, seq, self._parts.fitness.unfit_reason(now)[:UNFIT_SAID_MAX]
         if self._hello is None or self._hello[0] != facts:
-            self._hello = facts, self._make(*facts)
+            self._hello = facts, self._make(Said(*said), seq, facts[2])
         return self._hello[1]
 
     def _make(self, said: Said, seq: int, unfit: str) -> Hello:
