@@ -182,14 +182,14 @@ def staged() -> Iterator[Stage]:
 
 
 class Ears:
-    """Notes what speaks for a VIP on the wire outside."""
+    """Notes what arrives at an interface and speaks for a VIP; can ask there, too."""
 
-    def __init__(self, stage: Stage) -> None:
-        with in_namespace(stage.outside):
-            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_ALL))
+    def __init__(self, namespace: str, device: str) -> None:
+        with in_namespace(namespace):
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
-        self._socket.bind(("v1", 0))
+        self._socket.bind((device, ETH_ALL))  # before this it hears nothing of other interfaces
         self._socket.setblocking(False)
 
     def heard(self) -> list[Frame]:
@@ -206,6 +206,12 @@ class Ears:
     def heard_of(self, kind: str) -> list[Frame]:
         """Everything of one kind since the last call."""
         return [frame for frame in self.heard() if frame.kind == kind]
+
+    def ask(self) -> None:
+        """Ask whoever is at the other end of the wire for the VIPs."""
+        for frame in questions(self._socket.getsockname()[4]):
+            with suppress(OSError):  # a wire that is down, or full
+                self._socket.send(frame)
 
     def close(self) -> None:
         """Close the socket."""

@@ -46,7 +46,7 @@ def stage() -> Iterator[Stage]:
 @pytest.fixture
 def ears(stage: Stage) -> Iterator[Ears]:
     """What is heard of the VIPs outside."""
-    made = Ears(stage)
+    made = Ears(stage.outside, "v1")
     yield made
     made.close()
 
@@ -352,7 +352,7 @@ def test_an_interface_that_goes_and_comes_is_guarded_again(stage: Stage) -> None
     stage.wire()
     hand.gate.check()
     hand.close()
-    ears = Ears(stage)
+    ears = Ears(stage.outside, "v1")
     with Talk(stage):
         time.sleep(0.3)
         assert ears.heard() == []
