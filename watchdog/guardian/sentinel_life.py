@@ -30,8 +30,9 @@ READY: Final = b"ready"
 PRIORITY: Final = 11
 """Above the guardian's: whoever looks after it must run when it does not."""
 IGNORED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
-EAGER_LOOKS: Final = 20
-EAGER_NS: Final = 5 * MS
+EAGER_LOOKS: Final = 50
+EAGER_NS: Final = MS
+"""At first: what was killed takes a moment to end, and a service manager may kill us soon."""
 RETRY_NS: Final = 50 * MS
 TELL_GAP_NS: Final = SECOND
 WILL_COPIES: Final = 3
