@@ -7,12 +7,14 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.complete
 ROOT := $(filter 0,$(shell id -u))
-HOURS ?= 20
+HOURS ?= 100
 JOBS ?= 2
+INPUTS ?= 200000
 ARGS ?=
 SHELL_FILES := $(shell grep -lE "^.!/bin/(ba)?sh" scripts/* packaging/* .ci/* 2>/dev/null)
 
-.PHONY: help setup demo test check fix sim golden planted system bench install uninstall cover
+.PHONY: help setup demo test check rest fix sim golden planted system fuzz nemesis bench cover \
+	install uninstall
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
@@ -38,7 +40,16 @@ demo: $(STAMP) ## three real nodes, faults, measured outages (ARGS=--stay keeps 
 	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network)
 	@$(VENV)/bin/quorumdog demo $(ARGS)
 
-test: check sim planted system ## everything that does not need hours
+test: check ## everything that does not need hours
+	@$(MAKE) --no-print-directory rest
+
+# The simulation takes only what the processors have left: the tests beside it mostly wait.
+rest: $(STAMP) ## `make test` without `make check`
+	@log=$$(mktemp); idle=$$(command -v chrt >/dev/null && echo "chrt --idle 0"); \
+		$$idle $(MAKE) --no-print-directory sim >$$log 2>&1 & sim=$$!; \
+		trap 'kill $$sim 2>/dev/null' INT TERM; \
+		$(MAKE) --no-print-directory planted system fuzz; code=$$?; \
+		wait $$sim || code=1; cat $$log; rm -f $$log; exit $$code
 
 check: $(STAMP) ## formatter, linters, types, shell scripts, fast tests
 	@sh packaging/prerequisites.sh $(PYTHON) check
@@ -53,12 +64,12 @@ fix: $(STAMP) ## format, apply safe fixes, regenerate docs/states.md
 	$(VENV)/bin/ruff check --fix .
 	$(PY) -m tests.house.states > docs/states.md
 
-sim: $(STAMP) ## simulate: HOURS=20 cluster-hours, or SEEDS=20000, or SEED=123 with its trace
+sim: $(STAMP) ## simulate: HOURS=100 cluster-hours, or SEEDS=20000, or SEED=123 with its trace
 	$(PY) -m tests.simulation $(if $(SEED),--seed $(SEED),$(if $(SEEDS),--seeds $(SEEDS),--hours $(HOURS))) \
 		$(if $(SEED),,--jobs $(JOBS)) $(ARGS)
 
-planted: $(STAMP) ## plant each known bug; a checker must catch it
-	$(PY) -m pytest -q tests/simulation
+planted: $(STAMP) ## plant each known bug; a checker, or a fuzzer, must find it
+	$(PY) -m pytest -q tests/simulation tests/fuzz
 
 golden: $(STAMP) ## rewrite the scenarios' output: review the diff, explain it in the commit
 	GOLDEN=rewrite $(PY) -m pytest -q -p no:randomly tests/scenarios
@@ -67,8 +78,15 @@ system: $(STAMP) ## real processes in network namespaces (as root)
 	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network system)
 	$(PY) -m tests.system $(ARGS)
 
-bench: $(STAMP) ## outages, detection, idle cost on this machine, beside goals (as root)
+fuzz: $(STAMP) ## fuzz every parser with INPUTS=200000 inputs, and a live node
+	$(PY) -m tests.fuzz --inputs $(INPUTS) --jobs $(JOBS) $(ARGS)
+
+nemesis: $(STAMP) ## break clusters of real daemons, every fault in turn (as root; ARGS="--faults 100")
 	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network system)
+	$(PY) -m tests.nemesis $(ARGS)
+
+bench: $(STAMP) ## outages, idle cost, scale on this machine, beside goals and peers (as root)
+	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network system peers)
 	$(PY) -m bench $(ARGS)
 
 install: $(STAMP) ## install or upgrade (as root); DESTDIR=/stage only writes below it
