@@ -21,7 +21,8 @@ LEADERS = ("alpha", "beta")
 LIAR = "gamma"
 
 
-def _start_with_the_bug(cluster: SystemCluster, name: str) -> None:
+def start_with_the_bug(cluster: SystemCluster, name: str) -> None:
+    """The node of the shipped code, but for its voter."""
     run = ["run", "--config", str(cluster.cluster.config(name)), "--node", name]
     command = cluster.lab.command(name, [sys.executable, "-I", planted.THIS, *run])
     cluster.cluster.running[name] = Running(command, cluster.cluster.log(name), {})
@@ -47,7 +48,7 @@ def test_two_coordinators_that_meet_both_give_up_and_one_comes_back() -> None:
     with run_cluster(3, nodes={LIAR: 'role = "witness"'}) as cluster:
         cluster.wait_healthy()
         assert cluster.stop(LIAR) == 0
-        _start_with_the_bug(cluster, LIAR)
+        start_with_the_bug(cluster, LIAR)
         with story(cluster, most=None) as told:
             cluster.block(*LEADERS)
             cluster.block(*reversed(LEADERS))
