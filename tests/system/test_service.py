@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,45 @@ def test_the_daemon_says_when_it_is_ready_and_when_it_stops() -> None:
         assert said(listening, "READY=1"), cluster.log("alpha")
         cluster.cluster.running["alpha"].signal(signal.SIGTERM)
         assert said(listening, "STOPPING=1"), cluster.log("alpha")
+
+
+def test_the_guardian_pings_as_long_as_its_loop_turns() -> None:
+    """WatchdogSec=: systemd kills what falls silent, and nothing but the loop may speak for it."""
+    with run_cluster(1, start=False) as cluster, manager() as (listening, path):
+        node = cluster.start("alpha", NOTIFY_SOCKET=path, WATCHDOG_USEC="600000")
+        assert said(listening, "READY=1"), cluster.log("alpha")
+        assert said(listening, "WATCHDOG=1"), cluster.log("alpha")
+        before = time.monotonic()
+        assert all(said(listening, "WATCHDOG=1") for _ in range(5))
+        assert time.monotonic() - before > 4 * 0.3 - 0.1, "more often than half the time"
+        node.signal(signal.SIGSTOP)
+        assert falls_silent(listening)
+        node.signal(signal.SIGCONT)
+        assert said(listening, "WATCHDOG=1")
+        node.signal(signal.SIGTERM)
+        assert said(listening, "STOPPING=1"), cluster.log("alpha")
+
+
+def falls_silent(listening: socket.socket) -> bool:
+    """Whether nothing comes for twice the time, once what was under way has come."""
+    listening.settimeout(1.2)
+    try:
+        for _ in range(5):
+            listening.recv(4096)
+    except TimeoutError:
+        return True
+    finally:
+        listening.settimeout(WAIT_S)
+    return False
+
+
+def test_a_status_of_one_line_is_told() -> None:
+    """What `systemctl status` shows."""
+    with run_cluster(1, start=False) as cluster, manager() as (listening, path):
+        cluster.start("alpha", NOTIFY_SOCKET=path)
+        assert said(listening, "STATUS=off"), cluster.log("alpha")
+        cluster.wait_coordinator()
+        assert any(listening.recv(4096).startswith(b"STATUS=on: epoch ") for _ in range(5))
 
 
 def test_a_killed_daemon_leaves_its_vips_to_be_cleared_by_the_unit() -> None:

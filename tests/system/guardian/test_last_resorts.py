@@ -140,10 +140,12 @@ def test_a_device_that_is_none_is_refused_at_the_start(bench: Bench, tmp_path: P
 
 
 @pytest.fixture
-def stuck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def stuck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """While this file exists no VIP can be removed."""
-    monkeypatch.setenv(launcher.STUCK, str(tmp_path / "stuck"))
-    return tmp_path / "stuck"
+    file = tmp_path / "stuck"
+    monkeypatch.setenv(launcher.STUCK, str(file))
+    yield file
+    file.unlink(missing_ok=True)  # or the sentinel would try for ever
 
 
 def test_a_node_that_cannot_go_off_is_reset_by_its_hardware(
