@@ -33,6 +33,7 @@ for group in "$@"; do
         need unshare util-linux
         need systemd-analyze systemd
         need ping iputils-ping
+        need ps procps
         # What the nemesis breaks disks and wall clocks with.
         need mkfs.ext4 e2fsprogs
         need mount mount

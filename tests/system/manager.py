@@ -139,6 +139,7 @@ class Manager:
 def booted(folder: Path, stage: Path) -> Iterator[Manager]:
     """Boot it; killed with everything that it has started."""
     mount = find_mount(Path("/proc/self/mountinfo").read_text(encoding="utf-8"))
+    assert mount, "no cgroup2 is mounted, and systemd needs one"
     group = Path(mount) / f"quorumdog-test-{os.getpid()}-{folder.name}"
     group.mkdir()
     base = folder / "machine"
