@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -356,3 +357,38 @@ def test_what_is_too_long_for_a_datagram_is_left_to_tcp() -> None:
         assert path.ways.sent == 1
 
     play(story)
+
+
+def test_rounds_travel_by_ipv6_as_well() -> None:
+    """Two nodes on ::1, each on a port of its own; the address is written in another form."""
+
+    async def story() -> None:
+        ports = {"alpha": free_port(), "beta": free_port()}
+        incs = {"alpha": OURS, "beta": INC}
+        inboxes = {name: FakeInbox() for name in NAMES}
+        parts = {}
+        for name in NAMES:
+            plan = plan_for(name, NAMES, 1)
+            members = tuple(
+                replace(member, address="0:0::1", port=ports[member.name])
+                for member in plan.members
+            )
+            plan = replace(plan, members=members, listen="::1", port=ports[name])
+            paths = Paths(plan, AUTHKEY, incs[name], now_ns)
+            refusals = Refusals(now_ns)
+            port = Datagrams(plan, AUTHKEY, inboxes[name], refusals, paths, now_ns)
+            port.open()
+            parts[name] = port, paths
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(port.run()) for port, _ in parts.values()]
+            await asyncio.sleep(0)
+            for name, peer in (("alpha", "beta"), ("beta", "alpha")):
+                parts[name][1].introduced(peer, incs[peer])
+            port, paths = parts["beta"]
+            assert port.send(paths.to("alpha"), codec.encode(BEACON, 1), now_ns())
+            await until(lambda: bool(inboxes["alpha"].events))
+            for task in running:
+                task.cancel()
+        assert inboxes["alpha"].events == [MessageReceived("beta", INC, BEACON)]
+
+    asyncio.run(story())

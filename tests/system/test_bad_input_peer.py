@@ -125,7 +125,7 @@ def test_a_flood_of_garbage_datagrams_is_dropped_and_counted(yard: Yard) -> None
 def overheard(yard: Yard, listener: str, count: int) -> list[tuple[bytes, bytes]]:
     """(sender's address, datagram) of rounds that reach a node or leave it."""
     place = yard.lab.places[listener].namespace
-    found = []
+    found: list[tuple[bytes, bytes]] = []
     with inside(place, lambda: socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0x0300)) as tap:
         tap.bind((INTERFACE, 0x0003))  # ETH_P_ALL: what leaves, too
         while len(found) < count:

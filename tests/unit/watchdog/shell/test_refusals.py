@@ -45,3 +45,17 @@ def test_a_flood_is_one_line_of_log_in_ten_seconds_for_each_kind() -> None:
     clock.ns += 10 * SECOND
     refusals.note(Refusal.NOT_TLS, "10.0.0.9", "garbage")
     assert lines == [(Refusal.NOT_TLS, 1), (Refusal.BAD_WILL, 1), (Refusal.NOT_TLS, 1000)]
+
+
+def test_what_is_usual_is_counted_and_said_with_the_next_that_is_not() -> None:
+    """A restart of a peer is no news; what an attacker does beside it is, with the sum."""
+    lines: list[tuple[Refusal, int]] = []
+    refusals = Refusals(
+        FakeClock(), lambda kind, _address, _detail, count: lines.append((kind, count))
+    )
+    for _ in range(3):
+        refusals.note(Refusal.UNKNOWN_ROUND, "10.0.0.2", "another process", is_usual=True)
+    assert lines == []
+    assert refusals.count(Refusal.UNKNOWN_ROUND) == 3
+    refusals.note(Refusal.UNKNOWN_ROUND, "10.0.0.9", "another process")
+    assert lines == [(Refusal.UNKNOWN_ROUND, 4)]
