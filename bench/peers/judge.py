@@ -1,9 +1,10 @@
 """From what was observed to figures: how long nobody answered, how long two nodes held. Pure.
 
-A node holds at an instant when its kernel has the VIP and it is not silent on its own wire: two
-ARP questions in a row, put to it alone, went unanswered.  So an overlap is counted to the
-microsecond by the kernels' events, and an address that a closed gate keeps from everybody is no
-holder.  What is not known counts as held.  The same rule judges every peer, and us.
+A node holds at an instant when its kernel has the VIP and it is not silent on its own wire: ARP
+questions, put to it alone, go unanswered.  So an overlap is counted to the microsecond by the
+kernels' events, and an address that a closed gate keeps from everybody is no holder.  When a
+silence began is known from the questions around it only: at most with the first one without an
+answer, at least with the last one that had one.  The same rule judges every peer, and us.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +14,8 @@ from typing import Any, Final, NamedTuple
 Observation = Mapping[str, Any]
 NS_PER_MS: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000
-UNANSWERED_MAX: Final = 20
-"""Questions that may be open at the end of a window; more, and the service is away."""
+AWAY_NS: Final = NS_PER_S
+"""Without an answer for so long at the end of a window, and the service is away."""
 
 
 class Span(NamedTuple):
@@ -31,6 +32,8 @@ class Verdict(NamedTuple):
 
     outage_ms: float | None
     two_holders_s: float
+    """At least."""
+    two_holders_most_s: float
     two_addresses_s: float
     last_overlap_s: float
     """When, after the fault, two held for the last time; 0 when they never did."""
@@ -64,14 +67,29 @@ def spans(observations: Sequence[Observation], vip: str, begin: int, end: int) -
     """Yield the window in pieces of equal holders; an overlap of no length is a piece too."""
     state, since = State(vip, set(), set()), begin
     for one in sorted(observations, key=lambda one: int(one["t"])):
-        if one["t"] >= end:
+        at = int(one["t"])
+        if at >= end:
             break
         if one["kind"] in {"address", "wire"}:
-            if one["t"] >= begin:
-                yield Span(since, one["t"], frozenset(state.addresses), state.holders)
-                since = one["t"]
+            if at >= begin:
+                yield Span(since, at, frozenset(state.addresses), state.holders)
+                since = at
             state.take(one)
     yield Span(since, end, frozenset(state.addresses), state.holders)
+
+
+def earlier(observations: Sequence[Observation], vip: str) -> list[Observation]:
+    """Let each silence begin with the last answer before it, or with the change of the address."""
+    changed: dict[str, int] = {}
+    moved: list[Observation] = []
+    for one in sorted(observations, key=lambda one: int(one["t"])):
+        if one["kind"] == "address" and one["address"] == vip:
+            changed[one["node"]] = one["t"] + 1
+        if one["kind"] == "wire" and not one["answers"]:
+            moved.append({**one, "t": one["last"] or changed.get(one["node"], one["t"])})
+        else:
+            moved.append(one)
+    return moved
 
 
 def judge(observations: Sequence[Observation], vip: str, begin: int, end: int) -> Verdict:
@@ -79,12 +97,15 @@ def judge(observations: Sequence[Observation], vip: str, begin: int, end: int) -
     if any(one["kind"] == "lost" for one in observations):
         raise ValueError("the observing process lost events of the kernels: no verdict")
     pieces = list(spans(observations, vip, begin, end))
-    two = [piece for piece in pieces if len(piece.holders) > 1]
+    most = [piece for piece in pieces if len(piece.holders) > 1]
+    least = spans(earlier(observations, vip), vip, begin, end)
+    two = [piece for piece in least if len(piece.holders) > 1]
     two_addresses = [piece for piece in pieces if len(piece.addresses) > 1]
     last = max((piece.end for piece in two), default=begin)
     return Verdict(
         outage_ms(observations, begin, end),
         _seconds(two),
+        _seconds(most),
         _seconds(two_addresses),
         round((last - begin) / NS_PER_S, 3),
         tuple(_took(pieces)),
@@ -105,7 +126,7 @@ def _took(pieces: Sequence[Span]) -> Iterator[str]:
 def outage_ms(observations: Sequence[Observation], begin: int, end: int) -> float | None:
     """Longest time without an answer that touches the window; None when it had not ended."""
     alive = [one for one in observations if one["kind"] == "alive" and begin <= one["t"] <= end]
-    if not alive or alive[-1]["unanswered"] > UNANSWERED_MAX:
+    if not alive or alive[-1]["t"] - alive[-1]["last"] > AWAY_NS:
         return None
     gaps = (
         one["until"] - one["t"]

@@ -38,7 +38,7 @@ LOOK_S: Final = 0.2
 """How often a cluster is looked at while it settles: there are many at once."""
 FAILURES_MAX: Final = 3
 """Clusters of a copy that may fail."""
-BEGINS_S: Final = 420.0
+BEGINS_S: Final = 360.0
 """A wave begins no fault later than that: the command ends in time on a slow machine too."""
 _number = itertools.count()
 Task = tuple[str, int]

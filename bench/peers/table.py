@@ -18,7 +18,8 @@ HEAD: Final = ("fault", "who", "n", "outage s", "worst", "two holders s", "worst
 COSTS: Final = ("who", "idle PSS MiB", "USS", "CPU s/min", "took s", "version", "settings")
 NOTE: Final = """\
 Two holders: kernels that had the VIP at once and answered for it on their own wire; + means until
-the fault was ended, so it is as long as the fault was. Medians and worst of n. Idle: the holder's
+the fault was ended, so it is as long as the fault was; < means none was seen, and between two
+questions there was room for no more. Medians and worst of n. Idle: the holder's
 node / another node, all processes; copies of a program run at once here and share its pages, which
 flatters PSS and not USS."""
 Row = Mapping[str, Any]
@@ -46,7 +47,7 @@ def _line(name: str, row: Row) -> tuple[str, ...]:
         str(len(done)),
         *_outage([one["outage_ms"] for one in done]),
         _seconds(statistics.median(two)),
-        _seconds(max(two)) + ("+" if any(map(is_to_the_end, done)) else ""),
+        _worst(done),
         "; ".join(_remarks(done)),
     )
 
@@ -56,6 +57,14 @@ def _outage(found: Sequence[float | None]) -> tuple[str, str]:
     if len(known) < len(found):
         return ("never" if not known else _seconds(statistics.median(known)), "never")
     return (_seconds(statistics.median(known)), _seconds(max(known)))
+
+
+def _worst(done: Sequence[Row]) -> str:
+    worst = max(one["two_holders_s"] for one in done)
+    unsure = max(one["two_holders_most_s"] for one in done)
+    if worst == 0 and unsure:
+        return f"< {max(unsure, 0.001):.3f}"
+    return _seconds(worst) + ("+" if any(map(is_to_the_end, done)) else "")
 
 
 def is_to_the_end(one: Row) -> bool:
@@ -75,6 +84,8 @@ def _remarks(done: Sequence[Row]) -> Iterator[str]:
 def _seconds(seconds: float) -> str:
     if seconds == 0:
         return "0"
+    if seconds < 0.001:
+        return "0.001"
     return f"{seconds:.1f}" if seconds >= 10 else f"{seconds:.3f}"
 
 

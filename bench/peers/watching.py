@@ -27,10 +27,9 @@ from watchdog.cli.demo.journal import Journal, now_ns
 from watchdog.cli.demo.outside import NICE, inside
 
 MS: Final = 1_000_000
-WIRE_MS: Final = 10
-"""How often each node is asked on its wire; less often where the client asks rarely."""
-WIRE_PER_ASK: Final = 4
-SILENT_MIN: Final = 2
+WIRE_PER_ASK: Final = 2
+"""Each node is asked on its wire half as often as the VIP."""
+SILENT_MIN: Final = 3
 """Questions in a row without an answer that make a silence."""
 GAP_MS: Final = 4
 """A shorter time without answers is not written."""
@@ -80,6 +79,7 @@ class Wire:
         body = _BODY.pack(1, 0x0800, 6, 4, 1, mac, bytes(4), bytes(6), self._vip)
         self._question = b"\xff" * 6 + mac + _ARP.to_bytes(2, "big") + body
         self._open: list[int] = []
+        self._answered_ns = 0
         self._is_silent = False
 
     def fileno(self) -> int:
@@ -90,7 +90,8 @@ class Wire:
         """One more question; the silence that those before have shown is written."""
         if len(self._open) >= SILENT_MIN and not self._is_silent:
             self._is_silent = True
-            self._journal.write("wire", self._open[0], node=self.node, answers=False)
+            last = self._answered_ns
+            self._journal.write("wire", self._open[0], node=self.node, answers=False, last=last)
         del self._open[SILENT_MIN:]
         self._open.append(now_ns())
         with suppress(OSError):  # the cable is being changed
@@ -107,17 +108,22 @@ class Wire:
                 continue
             *_, operation, _, address, _, _ = _BODY.unpack_from(frame, 14)
             if operation == 2 and address == self._vip:
-                self._answered()
+                self._open.clear()
+        self._answered_ns = 0
+        self._is_silent = False
 
     def _answered(self) -> None:
+        if self._open:
+            self._answered_ns = self._open[-1]
         self._open.clear()
         if self._is_silent:
             self._is_silent = False
             self._journal.write("wire", node=self.node, answers=True)
 
-    def forget(self) -> None:
-        """Begin anew: what is not known yet counts as answering."""
+    def forget(self, since_ns: int) -> None:
+        """Begin anew: what is not known yet counts as answering. 0: since its address changed."""
         self._answered()
+        self._answered_ns = since_ns
 
 
 def _tap(port: str) -> socket.socket:
@@ -219,10 +225,10 @@ class Watching:
             return False
         self._every_s = float(line.split()[1]) / 1000
         self._due = dict.fromkeys(self._due, time.monotonic())
+        for wire in self._wires:
+            wire.forget(now_ns())
         if not self._every_s:
             self._asking.forget()
-            for wire in self._wires:
-                wire.forget()
         return True
 
     def _turn(self, now: float) -> None:
@@ -230,7 +236,7 @@ class Watching:
             self._due["ask"] = max(self._due["ask"] + self._every_s, now)
             self._asking.ask()
         if now >= self._due["wire"]:
-            self._due["wire"] = now + max(WIRE_MS / 1000, WIRE_PER_ASK * self._every_s)
+            self._due["wire"] = now + WIRE_PER_ASK * self._every_s
             for wire in self._wires:
                 wire.ask()
         if now >= self._due["alive"]:
@@ -244,7 +250,7 @@ class Watching:
         moved = {change.get("node") for change in changes}
         for wire in self._wires:
             if wire.node in moved:
-                wire.forget()
+                wire.forget(0)
 
     def _change(self, seen: int, change: observer.Change | None) -> dict[str, Any]:
         if change is None:

@@ -14,16 +14,17 @@ def _address(t_s: float, node: str, *, up: bool) -> Seen:
     return {"t": int(t_s * NS_PER_S), "kind": "address", "node": node, "address": VIP, "up": up}
 
 
-def _wire(t_s: float, node: str, *, answers: bool) -> Seen:
-    return {"t": int(t_s * NS_PER_S), "kind": "wire", "node": node, "answers": answers}
+def _wire(t_s: float, node: str, *, answers: bool, last_s: float = 0) -> Seen:
+    seen = {"t": int(t_s * NS_PER_S), "kind": "wire", "node": node, "answers": answers}
+    return seen if answers else {**seen, "last": int(last_s * NS_PER_S)}
 
 
 def _gap(from_s: float, until_s: float) -> Seen:
     return {"t": int(from_s * NS_PER_S), "until": int(until_s * NS_PER_S), "kind": "gap"}
 
 
-def _alive(t_s: float, unanswered: int = 0) -> Seen:
-    return {"t": int(t_s * NS_PER_S), "kind": "alive", "unanswered": unanswered}
+def _alive(t_s: float, ago_s: float = 0) -> Seen:
+    return {"t": int(t_s * NS_PER_S), "kind": "alive", "last": int((t_s - ago_s) * NS_PER_S)}
 
 
 HANDED = [_address(1, "a", up=True), _address(5, "a", up=False), _address(5, "b", up=True)]
@@ -64,6 +65,24 @@ def test_who_was_silent_without_the_address_is_not_with_it() -> None:
     assert _judge([*BOTH, _wire(2, "b", answers=False)]).two_holders_s == 2.5
 
 
+def test_a_silence_that_began_between_two_questions_is_counted_both_ways() -> None:
+    """The gate closed after the last answer and before the first question without one."""
+    verdict = _judge([*BOTH, _wire(5.01, "a", answers=False, last_s=4.99)])
+    assert (verdict.two_holders_s, verdict.two_holders_most_s) == (0, 0.01)
+
+
+def test_who_falls_silent_without_the_address_held_it_before() -> None:
+    """The silence is that of a node that has given the address up."""
+    verdict = _judge([*BOTH, _wire(7.51, "a", answers=False)])
+    assert verdict.two_holders_s == 2.5
+
+
+def test_a_gate_that_never_opened_held_at_no_time() -> None:
+    """At most until the first question that it did not answer."""
+    verdict = _judge([*BOTH, _wire(5.01, "b", answers=False)])
+    assert (verdict.two_holders_s, verdict.two_holders_most_s) == (0, 0.01)
+
+
 def test_an_overlap_before_the_fault_is_not_charged_to_it() -> None:
     """Nor one after its end."""
     assert _judge(BOTH, 6, 7).two_holders_s == 1
@@ -97,6 +116,6 @@ def test_an_outage_of_another_fault_does_not_count() -> None:
 
 def test_a_service_that_is_still_away_at_the_end_has_no_outage() -> None:
     """Nobody knows how long it would have been."""
-    seen = [_gap(4, 5), _alive(9, unanswered=100)]
+    seen = [_gap(4, 5), _alive(9, ago_s=2)]
     assert outage_ms(seen, 4 * NS_PER_S, 10 * NS_PER_S) is None
     assert outage_ms([], 0, NS_PER_MS) is None

@@ -7,6 +7,7 @@ from bench.peers.table import NOT_MEASURED, costs, lines, markdown, text
 DONE: dict[str, Any] = {
     "outage_ms": 50.0,
     "two_holders_s": 0.0,
+    "two_holders_most_s": 0.0,
     "last_overlap_s": 0.0,
     "moved": True,
     "lasted_s": 10.0,
@@ -39,6 +40,11 @@ def test_two_holders_until_we_ended_it_are_marked() -> None:
     """The figure is then our choice, not the peer's."""
     assert lines(_run({"two_holders_s": 7.0, "last_overlap_s": 10.1}))[0][6] == "7.000+"
     assert lines(_run({"two_holders_s": 7.0, "last_overlap_s": 8.0}))[0][6] == "7.000"
+
+
+def test_what_no_question_could_exclude_is_shown_as_a_bound() -> None:
+    """None was seen; between two questions one could hide."""
+    assert lines(_run({"two_holders_most_s": 0.002}))[0][5:7] == ("0", "< 0.002")
 
 
 def test_what_was_not_measured_is_said() -> None:
