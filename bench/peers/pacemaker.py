@@ -18,6 +18,8 @@ from watchdog.cli.demo.processes import Running
 PACKAGES: Final = ("corosync", "pacemaker", "resource-agents")
 LOOK_S: Final = 0.5
 """Its own word is asked for no more often: each look is a program."""
+CLEANUP_LOOKS: Final = 40
+"""A start that failed on a busy machine is forgotten, as an operator would, before any fault."""
 HOMES: Final = {
     "/var/lib/pacemaker": ("blackbox", "cib", "cores", "pengine"),
     "/var/lib/corosync": (),
@@ -118,6 +120,8 @@ class Pacemaker:
         self._running: dict[str, Running] = {}
         self._looked_at = 0.0
         self._was_well = False
+        self._looks = 0
+        self._has_been_well = False
 
     def start_all(self) -> None:
         """Everything, from nothing."""
@@ -199,6 +203,10 @@ class Pacemaker:
             except LabError:
                 self._was_well = False
             self._looked_at = time.monotonic()
+            self._has_been_well |= self._was_well
+            self._looks += 1
+            if not self._has_been_well and self._looks % CLEANUP_LOOKS == 0:
+                self.restore_service("")
         return self._was_well
 
     def kill_service(self, node: str) -> None:
