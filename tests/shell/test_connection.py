@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from tests.shell.links import TestNode, hello, linked, nodes, until
-from watchdog.core.messages import Beacon, Hello, StateRequest, Tenure
+from watchdog.core.messages import Beacon, Hello, Release, StateRequest, Tenure
 from watchdog.instant import Instant
 from watchdog.shell import connection
 from watchdog.shell.connection import Connection
@@ -86,10 +86,13 @@ def test_a_peer_that_never_reads_is_dropped_at_the_bound() -> None:
             assert reader is not None
             reader.pause_reading()
             largest = 0
+            tenure = Tenure("alpha", alpha.core.inc, 1)
+            # Long ones: it must be over before the kernel itself gives up, which takes a second.
+            long = Release(tenure, 1, None, gone=False, reason="x" * 256)
             for number in range(2_000_000):
                 if alpha.core.closed("beta"):
                     break
-                alpha.say("beta", StateRequest(number, 1))
+                alpha.say("beta", long)
                 largest = max(largest, alpha.peers.stats()["beta"]["outbox_bytes"])
                 if number % 500 == 0:
                     await asyncio.sleep(0)
