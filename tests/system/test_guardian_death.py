@@ -135,22 +135,20 @@ def test_a_restart_finds_the_sentinel_done(three: SystemCluster) -> None:
         told.stays_calm(following)
 
 
-def test_all_stopped_together_without_a_gate_leave_two_holders_for_a_while(
-    takers: SystemCluster,
-) -> None:
+def test_all_stopped_together_without_a_gate_leave_two_holders_for_a_while() -> None:
     """The gap that only the kernel closes: its gate, or late the lifetime of the address."""
-    with story(takers, most=2) as told:
-        takers.freeze(told.leader, "all")
+    takeover = ALONE + 'on_conflict = "takeover"'
+    with run_cluster(3, cluster=takeover) as cluster, story(cluster, most=2) as told:
+        cluster.freeze(told.leader, "all")
         stopped = now_ns()
         try:
-            following = takers.wait_coordinator(other_than=told.leader)
+            cluster.wait_coordinator(other_than=told.leader)
             lasted = told.wait_gone(told.leader, told.begin).t - stopped
             assert _hard_ns(told) < lasted < _hard_ns(told) + BEYOND_HARD_NS + KERNEL_NS
             assert told.holders() == 2, "has something else removed it? Then say so in election.md"
         finally:
-            takers.thaw(told.leader, "all")
+            cluster.thaw(told.leader, "all")
         woken = now_ns()
         told.wait("off", lambda: "event=off " in told.log(told.leader))
-        takers.wait_healthy()
+        told.stays_calm(cluster.wait_coordinator())
         assert told.holders(woken) == 1
-        told.stays_calm(following)
