@@ -10,22 +10,26 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from tests.wire.samples import AUTHKEY, CLUSTER_ID, FULL, INC, NONCE, RECORD
+from tests.wire.samples import AUTHKEY, CLUSTER_ID, FULL, INC, NONCE, OTHER_INC, RECORD
 from watchdog import slots
-from watchdog.core.messages import PROTOCOL
+from watchdog.core.messages import PROTOCOL, Beacon
 from watchdog.wire.codec import encode
 from watchdog.wire.frames import pack
 from watchdog.wire.record import pack_record
 from watchdog.wire.seal import seal_will
+from watchdog.wire.session import Session
 
 FROZEN: Final = Path(__file__).parent / "frozen"
+BEACON: Final = next(message for message in FULL if isinstance(message, Beacon))
 
 
 def current() -> dict[str, bytes]:
-    """What the code of today writes: one frame of every message, a will, and a state file."""
+    """What the code of today writes: one frame of each message, a will, a round, a state file."""
     frames = {type(message).__name__: pack(encode(message, seq=5)) for message in FULL}
     old, new = (slots.encode(seq, pack_record(RECORD), CLUSTER_ID, "alpha") for seq in (7, 8))
+    speaker = Session(AUTHKEY, CLUSTER_ID, INC, OTHER_INC)
     return frames | {
+        "round": speaker.seal(7, 3, encode(BEACON, seq=5)),
         "will": seal_will(AUTHKEY, CLUSTER_ID, "alpha", INC, NONCE),
         "state-file": new + old,
     }

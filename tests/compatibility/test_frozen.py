@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.compatibility.freeze import FROZEN, current, freeze, main
-from tests.wire.samples import AUTHKEY, CLUSTER_ID, FULL, INC, RECORD
+from tests.compatibility.freeze import BEACON, FROZEN, current, freeze, main
+from tests.wire.samples import AUTHKEY, CLUSTER_ID, FULL, INC, OTHER_INC, RECORD
 from watchdog import slots
 from watchdog.core.messages import PROTOCOL, Hello, Message
-from watchdog.wire.codec import decode
+from watchdog.wire.codec import decode, decode_numbered
 from watchdog.wire.frames import Splitter
 from watchdog.wire.layouts import LAYOUTS
 from watchdog.wire.record import unpack_record
 from watchdog.wire.seal import open_will
+from watchdog.wire.session import Session, read_head
 
 EARLIER = FROZEN.parent / "earlier"
 VERSIONS = sorted(int(path.name) for path in FROZEN.iterdir())
@@ -40,6 +41,17 @@ def test_will_of_version_1_opens_for_ever() -> None:
     assert open_will(AUTHKEY, CLUSTER_ID, datagram) == ("alpha", INC)
 
 
+def test_round_of_version_1_opens_for_ever() -> None:
+    """It goes by the process that sealed it, of whatever version."""
+    datagram = (FROZEN / "1" / "round.bin").read_bytes()
+    hearer = Session(AUTHKEY, CLUSTER_ID, OTHER_INC, INC)
+    head = read_head(datagram)
+    assert head == (hearer.tag, 7)
+    opened = hearer.open(datagram, head.number)
+    assert opened.acknowledged == 3
+    assert decode_numbered(opened.payload, "alpha") == (5, BEACON)
+
+
 def test_state_file_of_version_1_is_read_for_ever() -> None:
     """An upgrade must not make a node forget its promises."""
     raw = (FROZEN / "1" / "state-file.bin").read_bytes()
@@ -58,7 +70,7 @@ def test_the_code_writes_the_frozen_bytes_of_its_version(name: str) -> None:
 def test_every_message_of_the_version_is_frozen() -> None:
     """And the current version is the newest directory."""
     names = {path.stem for path in (FROZEN / str(PROTOCOL)).iterdir()}
-    assert names == {layout.name for layout in LAYOUTS} | {"will", "state-file"}
+    assert names == {layout.name for layout in LAYOUTS} | {"will", "round", "state-file"}
     assert list(range(1, PROTOCOL + 1)) == VERSIONS
 
 
