@@ -18,9 +18,9 @@ class Device:
     """What the hardware knows: its timeout, and what it was told."""
 
     def __init__(self, least_s: int = 1, most_s: int = 60, options: int = 0x8180) -> None:
-        self._master, self._slave = os.openpty()
-        tty.setraw(self._master)
-        self.path = os.ttyname(self._slave)
+        self._far, self._near = os.openpty()
+        tty.setraw(self._far)
+        self.path = os.ttyname(self._near)
         self.least_s, self.most_s, self.options = least_s, most_s, options
         self.timeout_s = most_s
         self.is_silent = False
@@ -41,8 +41,8 @@ class Device:
     def told(self) -> bytes:
         """Everything written since the last look."""
         found = b""
-        while select.select([self._master], [], [], 0.05)[0]:
-            found += os.read(self._master, 100)
+        while select.select([self._far], [], [], 0.05)[0]:
+            found += os.read(self._far, 100)
         return found
 
     def is_open(self) -> bool:
@@ -62,8 +62,8 @@ class Device:
 
     def close(self) -> None:
         """Pull it out."""
-        os.close(self._slave)
-        os.close(self._master)
+        os.close(self._near)
+        os.close(self._far)
 
 
 @contextmanager

@@ -159,7 +159,6 @@ def test_a_guardian_that_stands_still_is_killed_and_started_again(machine: Manag
 
 def test_what_is_killed_as_a_whole_is_cleared(machine: Manager) -> None:
     """Guardian, sentinel and node at once: ExecStopPost is the last that can act."""
-    machine.run("systemctl", "set-property", "--runtime", UNIT, "CPUWeight=100")
     machine.run("systemctl", "kill", "--signal=KILL", "--kill-whom=all", UNIT)
     machine.wait("restarted", lambda: machine.property("NRestarts") == "2")
     assert f"clear_vips: removed {VIP}/24" in machine.log()

@@ -32,10 +32,10 @@ class Hardware:
     """The timer: armed by the first byte, put off by each, stopped by `V` and a close."""
 
     def __init__(self) -> None:
-        self._master, slave = os.openpty()
-        tty.setraw(slave)
-        self.path = os.ttyname(slave)
-        os.close(slave)
+        self._far, near = os.openpty()
+        tty.setraw(near)
+        self.path = os.ttyname(near)
+        os.close(near)
         self.armed_at = 0.0
         self.disarmed = 0
         self.fired: Instant | None = None
@@ -48,10 +48,10 @@ class Hardware:
         while not self._is_over:
             if deadline and time.monotonic() > deadline and not self.fired:
                 self.fired = now()
-            if not select.select([self._master], [], [], 0.005)[0]:
+            if not select.select([self._far], [], [], 0.005)[0]:
                 continue
             try:
-                told = os.read(self._master, 100)
+                told = os.read(self._far, 100)
             except OSError:  # closed on the other side
                 if last == b"V":
                     deadline, self.armed_at = 0.0, 0.0
@@ -67,7 +67,7 @@ class Hardware:
         """Pull it out."""
         self._is_over = True
         self._thread.join()
-        os.close(self._master)
+        os.close(self._far)
 
 
 @pytest.fixture
