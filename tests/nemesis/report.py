@@ -11,7 +11,7 @@ from tests.nemesis.plan import below_floor
 HEADINGS: Final = (
     "fault", "victims", "two ms", "outage ms", "moves", "recovery s", "blind ms", "verdict",
 )  # fmt: skip
-WIDTHS: Final = (40, 14, 8, 10, 9, 11, 9, 7)
+WIDTHS: Final = (46, 14, 8, 10, 9, 11, 9, 7)
 SCHEMA: Final = 1
 
 

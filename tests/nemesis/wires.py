@@ -5,6 +5,7 @@ for each change, so a partition begins for everybody at once.  Counters show tha
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -32,6 +33,8 @@ class Wires:
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
+        self._cut: Counter[Pair] = Counter()
+        """How many faults cut a pair now: two at once may have it in common."""
         self._nft(_TABLE % {"loss": LOSS_PERCENT})
 
     def _nft(self, text: str) -> str:
@@ -39,11 +42,17 @@ class Wires:
 
     def cut(self, pairs: Iterable[Pair]) -> None:
         """Nothing passes from each source to its target."""
-        self._change("add", "cut", pairs)
+        self._cut.update(pairs)
+        self._change("add", "cut", self._cut)
 
     def mend(self, pairs: Iterable[Pair]) -> None:
-        """Undo `cut`."""
-        self._change("delete", "cut", pairs)
+        """Undo one `cut`."""
+        self._cut.subtract(pairs)
+        whole = [pair for pair, count in self._cut.items() if not count]
+        for pair in whole:
+            del self._cut[pair]
+        if whole:
+            self._change("delete", "cut", whole)
 
     def lose(self, pairs: Iterable[Pair]) -> None:
         """Some frames do not pass, at random."""
@@ -55,6 +64,7 @@ class Wires:
 
     def mend_all(self) -> None:
         """Whatever was cut."""
+        self._cut.clear()
         self._nft("flush set bridge nemesis cut\nflush set bridge nemesis lossy\n")
 
     def _change(self, verb: str, which: str, pairs: Iterable[Pair]) -> None:
