@@ -38,6 +38,8 @@ class Part(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run as asked; the exit code."""
     options = _parser().parse_args(arguments)
+    if options.file is not None:
+        options.hex = corpus.parse(options.file).hex()
     if options.hex is not None or options.input is not None:
         return _one(options)
     return _all(options)
@@ -54,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--input", type=int, help="judge input number N of --only again")
     parser.add_argument("--hex", help="judge these bytes")
+    parser.add_argument("--file", type=Path, help="judge the input in this file of the corpus")
     parser.add_argument(
         "--keep", action=argparse.BooleanOptionalAction, default=True, help="faults in the corpus"
     )

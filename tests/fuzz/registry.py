@@ -27,6 +27,7 @@ PLACES: Final = {
     "hook-output": "processes:hook_lines",
     "addresses": "kernel:addresses",
     "interfaces": "kernel:interfaces",
+    "nft-answers": "kernel:nft_answers",
     "link-frames": "kernel:link_frames",
     "proc-files": "kernel:proc_files",
     "echoes": "kernel:echoes",

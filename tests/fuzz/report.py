@@ -6,7 +6,7 @@ from typing import Final
 
 from tests.fuzz.engine import Fault, Tally, Target
 
-HEX_MAX: Final = 2000
+HEX_MAX: Final = 400
 
 
 def head() -> str:
@@ -53,8 +53,8 @@ def fault(found: Fault, seed: int, kept: Path | None) -> Iterator[str]:
     yield f"    seed {seed}, input {found.number}, {len(found.data)} bytes when shrunk:"
     shown = found.data.hex()
     yield f"    {shown[:HEX_MAX]}{'...' if len(shown) > HEX_MAX else ''}"
-    if kept is not None:
-        yield f"    kept as {kept}"
     yield f"    python -m tests.fuzz --only {found.target} --seed {seed} --input {found.number}"
-    if found.data:
-        yield f"    python -m tests.fuzz --only {found.target} --hex {shown[:HEX_MAX]}"
+    if kept is not None:
+        yield f"    python -m tests.fuzz --only {found.target} --file {kept}"
+    elif 0 < len(shown) <= HEX_MAX:
+        yield f"    python -m tests.fuzz --only {found.target} --hex {shown}"

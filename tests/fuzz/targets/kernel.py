@@ -15,10 +15,12 @@ from typing import Final, cast
 
 from lifecheck.probes import icmp
 from lifecheck.processes import procfs
-from tests.fuzz.engine import PAST, REFUSED, VALID, Target
+from tests.fuzz.engine import PAST, REFUSED, VALID, Target, brief
 from tests.fuzz.mutate import Mutator, Sample, Span, damaged, noise
 from tests.fuzz.texts import pieces_sample
 from watchdog.guardian import arp, hook_group, netlink
+from watchdog.guardian.nft import attributes as attribute
+from watchdog.guardian.nft import batch, listing
 from watchdog.shell.rtnetlink import Interfaces, Kind
 
 SEQ: Final = 7
@@ -220,5 +222,70 @@ def echoes() -> Target:
         lambda rng: mutate(rng) if rng.random() < 0.95 else damaged(b"", rng),
         judge,
         50,
-        20,
+        10,
     )
+
+
+def nft_answers() -> Target:
+    """What nf_tables says: outcomes of a transaction, and lists of tables, chains, sets, rules."""
+    name, counts = attribute.text(1, "quorumdog"), attribute.u32(2, 0) + attribute.u32(3, 4)
+    handle, hook = attribute.u64(4, 9), attribute.nest(4, attribute.u32(1, 0), attribute.u32(2, 5))
+    bodies = {
+        batch.NEWTABLE: name + counts + handle,
+        batch.NEWCHAIN: name
+        + attribute.u64(2, 5)
+        + attribute.text(3, "in")
+        + hook
+        + attribute.u32(5, 1),
+        batch.NEWSET: name + attribute.text(2, "lease") + attribute.u64(16, 3),
+        batch.NEWRULE: name + attribute.text(2, "in") + attribute.u64(3, 7),
+        batch.NEWGEN: attribute.u32(1, 12),
+    }
+    samples = [
+        _message(batch.SUBSYSTEM << 8 | kind, bytes((1, 0, 0, 0)) + body)
+        for kind, body in bodies.items()
+    ]
+    samples += [sample for sample in _rtnetlink_samples() if sample.data[4:6] in {b"\2\0", b"\3\0"}]
+    pool = (*POOL, name, handle, hook, counts, attribute.text(2, "lease"), attribute.u32(1, 1))
+    return Target("nft-answers", _streams(samples, pool), _judge_nft, 30, 5)
+
+
+def _judge_nft(data: bytes) -> int:
+    """As `nft.kernel` does, which makes an OSError of a ValueError."""
+    reached = REFUSED
+    for read in (_outcomes, _things, _generation):
+        try:
+            read(data)
+        except OSError:
+            reached = max(reached, PAST)
+        except ValueError as error:
+            text = brief(str(error), 200)
+            is_first = text.startswith(("netlink: ", "nf_tables: "))
+            reached = max(reached, REFUSED if is_first else PAST)
+        else:
+            reached = VALID
+    return reached
+
+
+def _outcomes(data: bytes) -> None:
+    for seq, code in batch.outcome(data):
+        assert 0 <= seq < 2**32
+        assert 0 <= code <= netlink.ERRNO_MAX
+
+
+def _things(data: bytes) -> None:
+    answers, _ = batch.answers(data, SEQ)
+    batch.was_torn(data)
+    for thing in listing.things(answers, "quorumdog"):
+        assert len(thing.text) < 70_000
+    _demand(answers)
+
+
+def _generation(data: bytes) -> None:
+    listing.generation(batch.answers(data, SEQ)[0])
+
+
+def _demand(answers: list[batch.Answer]) -> None:
+    """No answer at all is nothing to have come far with."""
+    if not answers:
+        raise ValueError("nf_tables: nothing")

@@ -94,7 +94,7 @@ def packets() -> Target:
 
 
 def _judge_packet(data: bytes) -> int:
-    hearer, packet = HEARERS[data[0] % 4], data[1:]
+    hearer, packet = HEARERS[int.from_bytes(data[:1]) % 4], data[1:]
     try:
         found = hearer(packet)
     except PacketError as error:
