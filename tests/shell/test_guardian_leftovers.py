@@ -63,6 +63,20 @@ def test_the_mark_goes_to_whatever_is_started() -> None:
             parent.kill()
             parent.wait()
             assert set(marks.marked(mark)) == {child}
+            assert leftovers.end_marked(0) == []
+            assert leftovers.end_marked(mark) == [child]
+            child = 0
         finally:
-            os.kill(child, signal.SIGKILL)
+            if child:
+                os.kill(child, signal.SIGKILL)
     assert list(marks.marked(0)) == []
+
+
+def test_whoever_was_started_by_the_marked_kills_none_of_them() -> None:
+    """A daemon that is started anew out of its own hook would end itself."""
+    code = (
+        "from watchdog.guardian import leftovers, marks; mark = marks.put_on();"
+        "assert marks.own() == mark; assert leftovers.end_marked(mark) == []; print('alive')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout == b"alive\n"

@@ -32,6 +32,16 @@ def test_the_record_reads_back_with_start_times(tmp_path: Path) -> None:
     assert locks.read_record(str(tmp_path)) == [(os.getpid(), found.start)]
 
 
+def test_the_sentinels_record_has_the_mark_too(tmp_path: Path) -> None:
+    """It is no record of a node process, and the other way round."""
+    locks.write_sentinel(str(tmp_path), os.getpid(), 2**40)
+    found = processes.stat_of(os.getpid())
+    assert found
+    assert locks.read_record(str(tmp_path), locks.SENTINEL_RECORD) == [(os.getpid(), found.start)]
+    assert (tmp_path / locks.SENTINEL_RECORD).read_text().split()[2] == str(2**40)
+    assert locks.read_record(str(tmp_path)) == []
+
+
 @pytest.mark.parametrize("text", ["", "x y\n", "1\n", "1 2 3\n", "-1 2\n"])
 def test_a_record_that_is_none_names_nobody(tmp_path: Path, text: str) -> None:
     """Better an orphan than an innocent."""

@@ -73,6 +73,22 @@ class Leftovers:
         return f"-{self._tag}" in groups and f"quorumdog-hooks-{self._tag}" not in groups
 
 
+def end_marked(mark: int) -> list[int]:
+    """SIGKILL what a dead guardian and its sentinel left, but restart actions for good; the pids.
+
+    Nothing when we were started by such a process ourselves.
+    """
+    if not mark or mark == marks.own():
+        return []
+    found = [pid for pid in marks.marked(mark) if not _is_kept(pid)]
+    return [pid for pid in found if not _end_now(pid)]
+
+
+def _is_kept(pid: int) -> bool:
+    is_kept = processes.oom_score_of(pid) == processes.KEPT_OOM_SCORE
+    return is_kept or "/quorumdog-restart-" in _cgroups_of(pid)
+
+
 def _cgroups_of(pid: int) -> str:
     try:
         with open(f"/proc/{pid}/cgroup", errors="replace") as file:

@@ -10,7 +10,7 @@ import fcntl
 import os
 from typing import Final
 
-from watchdog.guardian import clock, processes
+from watchdog.guardian import clock, leftovers, processes
 
 GUARDIAN_LOCK: Final = "guardian.lock"
 NODE_LOCK: Final = "node.lock"
@@ -51,14 +51,22 @@ def take_node_lock(data_dir: str, run_dir: str) -> tuple[int, list[int]]:
     path = os.path.join(data_dir, NODE_LOCK)
     fd = _open(path)
     killed: list[int] = []
-    if _try(fd):
-        return fd, killed
-    killed = _kill_recorded(run_dir, RECORD)
+    if not _try(fd):
+        killed = _kill_recorded(run_dir, RECORD)
+        killed += _wait_for(fd, path, run_dir)
+    # Nobody acts for the predecessor any more: what it has started and left is known by its mark.
+    for row in _read_rows(run_dir, SENTINEL_RECORD, 3):
+        killed += leftovers.end_marked(row[2])
+    return fd, killed
+
+
+def _wait_for(fd: int, path: str, run_dir: str) -> list[int]:
+    killed: list[int] = []
     for waits in range(WAITS_MAX):
         if _try(fd):
-            return fd, killed
+            return killed
         if waits == SENTINEL_WAITS:
-            killed += _kill_recorded(run_dir, SENTINEL_RECORD)
+            killed = _kill_recorded(run_dir, SENTINEL_RECORD)
         clock.pause(WAIT_S)
     os.close(fd)
     raise LockedError(
@@ -71,15 +79,24 @@ def _kill_recorded(run_dir: str, name: str) -> list[int]:
     return [pid for pid, start in read_record(run_dir, name) if processes.kill(pid, start)]
 
 
-def write_record(run_dir: str, pids: list[int], name: str = RECORD) -> None:
+def write_record(run_dir: str, pids: list[int]) -> None:
     """Write down our processes, for a successor that finds them orphaned. Raises OSError."""
     found = [(pid, processes.stat_of(pid)) for pid in pids]
-    lines = [f"{pid} {stat.start}\n" for pid, stat in found if stat]
+    _write(run_dir, RECORD, "".join(f"{pid} {stat.start}\n" for pid, stat in found if stat))
+
+
+def write_sentinel(run_dir: str, pid: int, mark: int) -> None:
+    """Write down the sentinel, and the mark of whatever we start. Raises OSError."""
+    stat = processes.stat_of(pid)
+    _write(run_dir, SENTINEL_RECORD, f"{pid} {stat.start} {mark}\n" if stat else "")
+
+
+def _write(run_dir: str, name: str, text: str) -> None:
     path = os.path.join(run_dir, name)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(path + ".new", flags, 0o600)
     try:
-        os.write(fd, "".join(lines).encode())
+        os.write(fd, text.encode())
     finally:
         os.close(fd)
     os.rename(path + ".new", path)
@@ -87,6 +104,11 @@ def write_record(run_dir: str, pids: list[int], name: str = RECORD) -> None:
 
 def read_record(run_dir: str, name: str = RECORD) -> list[tuple[int, int]]:
     """(pid, start time) of a predecessor's processes; nothing that somebody else wrote."""
+    size = 2 if name == RECORD else 3
+    return [(row[0], row[1]) for row in _read_rows(run_dir, name, size)]
+
+
+def _read_rows(run_dir: str, name: str, size: int) -> list[list[int]]:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         fd = os.open(os.path.join(run_dir, name), flags)
@@ -101,8 +123,8 @@ def read_record(run_dir: str, name: str = RECORD) -> list[tuple[int, int]]:
         return []
     finally:
         os.close(fd)
-    pairs = [line.split() for line in lines]
-    return [(int(p[0]), int(p[1])) for p in pairs if len(p) == 2 and all(x.isdigit() for x in p)]
+    rows = [line.split() for line in lines]
+    return [[*map(int, row)] for row in rows if len(row) == size and all(map(str.isdigit, row))]
 
 
 def _open(path: str) -> int:

@@ -31,6 +31,11 @@ def put_on() -> int:
     return mark
 
 
+def own() -> int:
+    """The number that this process has, its own mark or a parent's."""
+    return max(0, resource.getrlimit(RLIMIT_LOCKS)[1])
+
+
 def mark_in(limits: bytes) -> int:
     """The number in the text of /proc/PID/limits; 0 when there is none."""
     for line in limits.splitlines():

@@ -62,7 +62,7 @@ def start(the_plan: Plan, tag: str, node_lock: int, guardian_lock: int) -> "Sent
         made.end()
         raise SentinelError(fault)
     with contextlib.suppress(OSError):  # then a successor waits for it in vain, and says so
-        locks.write_record(the_plan.run_dir, [pid], locks.SENTINEL_RECORD)
+        locks.write_sentinel(the_plan.run_dir, pid, mark)
     return made
 
 

@@ -35,10 +35,12 @@ def test_a_second_guardian_on_the_same_directory_is_refused(bench: Bench) -> Non
 
 
 @pytest.mark.parametrize("is_watched", [True, False])
+@pytest.mark.parametrize("has_cgroup", [True, False])
 def test_leftovers_of_a_killed_guardian_are_removed_and_its_hook_is_run(
-    bench: Bench, *, is_watched: bool
+    bench: Bench, *, is_watched: bool, has_cgroup: bool
 ) -> None:
     """G8: the sentinel takes everything off; when it cannot, the next start does."""
+    bench.hides_cgroups = not has_cgroup
     out, pid = bench.folder / "down", bench.folder / "pid"
     hooks = {
         "escalation": hook(bench, "up", f"sleep 60 & echo $! > {pid}\n"),
@@ -69,7 +71,7 @@ def test_leftovers_of_a_killed_guardian_are_removed_and_its_hook_is_run(
     assert (welcome.last_epoch, welcome.off_clean) == (9, True)
     assert not bench.has_vip()
     assert out.read_text() == "down\n"
-    assert not is_alive(int(pid.read_text()))
+    wait_for("the hook's process ended", lambda: not is_alive(int(pid.read_text())))
     assert not is_alive(node.pid), "the orphan held node.lock"
     assert not is_alive(sentinel)
     assert bench.logged("orphan_killed") != is_watched
