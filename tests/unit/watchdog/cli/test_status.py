@@ -32,7 +32,7 @@ def test_healthy_cluster_is_one_look() -> None:
         "  beta   10.0.0.12:9000  STANDBY      member       2    0.0 s  0.42 ms  yes",
         "  gamma  10.0.0.13:9000  STANDBY      witness      1    0.0 s  0.42 ms  yes",
         "VIP db 10.0.0.100/24: held here",
-        "quorum: 3 present, 2 needed; lease left 812 ms; scheduling rt; gate none",
+        "quorum: 3 present, 2 needed; lease left 812 ms; scheduling rt; gate nft",
         "last move: beta -> alpha, seen by alpha at 2026-01-02T03:04:05.678Z: kernel update",
     ]
 
@@ -67,7 +67,7 @@ def test_everything_that_is_wrong_is_said() -> None:
     assert lines[0].startswith("pg-prod: no coordinator")
     assert lines[5:] == [
         "VIP db 10.0.0.100/24: not held here",
-        "quorum LOST: 1 present, 2 needed; scheduling rt; gate none",
+        "quorum LOST: 1 present, 2 needed; scheduling rt; gate nft",
         "memory: nothing is stored here: the others are asked what this node must not forget",
         "waiting for: beta, gamma (or, once and on purpose: `quorumdog form`)",
         "refused: wrong_key x3, last from 10.0.0.99",
