@@ -92,7 +92,7 @@ def killed(what: str) -> Does:
     def does(it: Injection) -> Iterator[None]:
         victims.kill(it.stage, it.victim, what)
         yield
-        if what in {"guardian", "both", "sentinel"}:
+        if what not in {"node", "lifecheck"}:
             it.stage.cluster.cluster.running[it.victim].wait(STOP_S)
             it.stage.start(it.victim)
 
@@ -115,10 +115,9 @@ def storm(_it: Injection) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def restarted_at_once(it: Injection) -> Iterator[None]:
-    """SIGKILL of everything everywhere, and a start: a power cut."""
-    for name in it.victims:
-        victims.kill(it.stage, name, "both")
+def killed_at_once(it: Injection) -> Iterator[None]:
+    """SIGKILL of guardian and node process everywhere, and a start."""
+    victims.kill_all(it.stage, it.victims, "both")
     yield
     for name in it.victims:
         it.stage.cluster.cluster.running[name].wait(STOP_S)
@@ -333,6 +332,9 @@ FAULTS: Final = (
     Fault("kill-guardian@leader", killed("guardian"), "leader", MUST, pairs=True),
     Fault("kill-guardian@follower", killed("guardian"), "follower", NEVER, 2.0, pairs=True),
     Fault("kill-both@leader", killed("both"), "leader", MUST, pairs=True),
+    Fault(
+        "kill-everything@leader", killed("everything"), "leader", MUST, 4.0, two_without_gate=True
+    ),
     Fault("kill-lifecheck@leader", killed("lifecheck"), "leader", NEVER, 2.0, pairs=True),
     Fault("kill-sentinel@leader", killed("sentinel"), "leader", (0, 1), 3.0),
     Fault("stop-node@leader", stopped("node"), "leader", MUST, pairs=True),
@@ -367,7 +369,7 @@ FAULTS: Final = (
     Fault("loss-20", loss, "all", NEVER, 20.0),
     Fault("cpu-storm", storm, "all", NEVER, 8.0),
     Fault("restart-at-once", stopped_at_once, "all", (0, 2), 0.0, 40.0),
-    Fault("power-cut", restarted_at_once, "all", (0, 2), 1.0, 40.0),
+    Fault("kill-at-once", killed_at_once, "all", (0, 2), 1.0, 40.0),
     Fault("rolling-restart", rolling, "leader", MUST, 0.0),
     Fault("full-disk@leader", full_disk, "leader", NEVER, 3.0, kind="disk"),
     Fault("read-only-disk@leader", read_only_disk, "leader", (0, 2), 3.0, kind="disk"),

@@ -14,8 +14,8 @@ from itertools import combinations, pairwise
 from typing import Any, Final, NamedTuple
 
 NS: Final = 1_000_000_000
-ORDER_MARGIN_NS: Final = 50_000_000
-"""An answer may be read before the kernel's word of its address, by less than this."""
+WORD_LATE_NS: Final = 500_000_000
+"""An address may answer before the kernel's word of it: that of IPv6 comes from a work queue."""
 
 
 class Edge(NamedTuple):
@@ -203,7 +203,7 @@ def strays(record: Record, window: Span) -> list[str]:
             t = rounds.get(number)
             if t is None or not window.begin.t <= asked < window.end.t:
                 continue
-            near = t + ORDER_MARGIN_NS, asked - ORDER_MARGIN_NS
+            near = t + WORD_LATE_NS, asked - WORD_LATE_NS
             if not any(s.begin.t <= near[0] and s.end.t >= near[1] for s in spans):
                 found.append(f"{node} answered for {vip} without having it")
                 break

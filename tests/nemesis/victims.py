@@ -60,12 +60,16 @@ def state_of(pid: int) -> str:
     return "Z"
 
 
-def kill(stage: Stage, name: str, what: str) -> list[int]:
-    """SIGKILL; the processes that died of it."""
-    pids = pids_of(stage, name, what)
+def kill(stage: Stage, name: str, what: str) -> None:
+    """SIGKILL, and wait until they are dead."""
+    kill_all(stage, (name,), what)
+
+
+def kill_all(stage: Stage, names: Sequence[str], what: str) -> None:
+    """SIGKILL on several nodes, as near to one instant as one process can."""
+    pids = [pid for name in names for pid in pids_of(stage, name, what)]
     _each(pids, signal.SIGKILL)
     _until(pids, "Z")
-    return pids
 
 
 @contextmanager
