@@ -80,8 +80,24 @@ def end_marked(mark: int) -> list[int]:
     """
     if not mark or mark == marks.own():
         return []
-    found = [pid for pid in marks.marked(mark) if not _is_kept(pid)]
-    return [pid for pid in found if not _end_now(pid)]
+    return [pid for pid in marks.marked(mark) if not _is_kept(pid) and _kill_marked(pid, mark)]
+
+
+def _kill_marked(pid: int, mark: int) -> bool:
+    """SIGKILL it; False when it is gone, also when nobody has waited for it yet."""
+    try:
+        fd = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        if _has_ended(fd) or not marks.is_marked(pid, mark):
+            return False
+        signal.pidfd_send_signal(fd, signal.SIGKILL)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True
 
 
 def _is_kept(pid: int) -> bool:

@@ -48,11 +48,16 @@ def mark_in(limits: bytes) -> int:
 def marked(mark: int) -> Iterator[int]:
     """Every process with that mark; ourselves too."""
     for name in os.listdir("/proc"):
-        if name.isdigit() and mark and mark_in(_limits(name)) == mark:
+        if name.isdigit() and is_marked(int(name), mark):
             yield int(name)
 
 
-def _limits(pid: str) -> bytes:
+def is_marked(pid: int, mark: int) -> bool:
+    """Whether that process has it."""
+    return mark != 0 and mark_in(_limits(pid)) == mark
+
+
+def _limits(pid: int) -> bytes:
     try:
         fd = os.open(f"/proc/{pid}/limits", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
