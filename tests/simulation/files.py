@@ -12,7 +12,8 @@ from watchdog.core.effects import HardState
 from watchdog.core.settings import Member, Settings, Timing
 from watchdog.instant import SECOND
 
-NAMES = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta")
+_GREEK = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta")
+NAMES = (*_GREEK, *(f"node{number}" for number in range(len(_GREEK), 128)))
 CLUSTER_ID = hashlib.sha256(b"quorumdog\0simulated").digest()
 
 
@@ -36,13 +37,14 @@ def digest_of(members: tuple[Member, ...]) -> bytes:
 
 def members_of(topology: str) -> tuple[Member, ...]:
     """The members of `3`, `5`, `2w` (and a witness), `2t` or `4t` (first node breaks ties)."""
-    count, kind = int(topology[0]), topology[1:]
+    count = int(topology.rstrip("wt"))
+    kind = topology.removeprefix(str(count))
     total = count + (kind == "w")
     return tuple(
         Member(
             name=NAMES[i],
             weight=1 if kind != "t" else 2 + (i == 0),
-            priority=100 - 10 * i,
+            priority=max(1, 100 - 10 * i),
             witness=kind == "w" and i == total - 1,
             order=i,
         )

@@ -63,7 +63,7 @@ class Mix:
     @property
     def size(self) -> int:
         """The number of configured voters."""
-        return int(self.topology[0]) + self.topology.endswith("w")
+        return int(self.topology.rstrip("wt")) + self.topology.endswith("w")
 
     @property
     def spare(self) -> int:

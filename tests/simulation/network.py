@@ -102,6 +102,8 @@ class Network:
         """No segment of any link gets through, and no connection; datagrams do."""
         self.is_udp_blocked = False
         """A firewall drops every datagram."""
+        self.datagrams = 0
+        """Sent so far."""
 
     # --- paths
 
@@ -259,6 +261,7 @@ class Network:
 
     def send_datagram(self, source: int, sink: Process | None, datagram: Datagram) -> None:
         """Lost, late, doubled or overtaken by itself; no link is asked."""
+        self.datagrams += 1
         for late in self._fates(source, sink):
             self._heap.after(late, self._datagram, sink, source, datagram)
 

@@ -261,6 +261,7 @@ class NodeProcess:
             stage.network.send(self, link, frame)
 
     def _tell(self, packet: protocol.ToGuardian) -> None:
+        self.stage.rounds += type(packet) is protocol.OpenRound
         if type(packet) is protocol.Escalate:
             self.stage.watch.tell(self.stage.watch.claimed, self, packet.n)
         guardian = self.machine.guardian
@@ -335,7 +336,7 @@ class NodeProcess:
             if self.links.get(peer) is link:
                 path.introduced(message.inc)
         inc = link.incs.get(peer)
-        if inc is not None and path.heard(message, frame.seq, Way.TCP):
+        if inc is not None and path.is_first(message, frame.seq, Way.TCP):
             self._step(events.MessageReceived(self.stage.machines[peer].name, inc, message))
 
     def datagram_arrived(self, peer: int, datagram: Datagram) -> None:
@@ -347,7 +348,7 @@ class NodeProcess:
         if not path.opens(self.inc, datagram, self.machine.clock.read(stage.heap.now).boot_ns):
             return
         message = self._read(peer, datagram.frame)
-        if path.heard(message, datagram.frame.seq, Way.UDP):
+        if path.is_first(message, datagram.frame.seq, Way.UDP):
             name = stage.machines[peer].name
             self._step(events.MessageReceived(name, datagram.sender, message))
 

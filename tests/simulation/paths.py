@@ -70,7 +70,7 @@ class Path:
         self.ways.arrived(datagram.number, datagram.acknowledged, now_ns)
         return True
 
-    def heard(self, message: Message, seq: int, way: Way) -> bool:
+    def is_first(self, message: Message, seq: int, way: Way) -> bool:
         """Take note of a message of the present process; False for the second copy of one."""
         if not self.ways.heard(message, seq, way):
             return False

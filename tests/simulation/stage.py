@@ -100,6 +100,7 @@ class Stage:
     crc: int = 0
     sends: int = 0
     steps: int = 0
+    rounds: int = 0
     replies: int = 0
     escalations: int = 0
     faults: Counter[str] = field(default_factory=Counter)

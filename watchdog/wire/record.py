@@ -11,10 +11,13 @@ from typing import Final, NoReturn
 import msgpack
 
 from watchdog.core.effects import BLOCKED, HardState
-from watchdog.wire.fields import ITEMS_MAX, describe, read_digest, read_ms, read_name, read_u64
+from watchdog.wire.fields import describe, read_digest, read_ms, read_name, read_u64
 
 VERSION: Final = 1
 """Of the array's layout; another one is refused, never half understood."""
+
+MEMBERS_MAX: Final = 128
+"""Members of one list that are read; how many a slot has room for, their names decide."""
 
 _ARRAY_SIZE: Final = 8
 
@@ -44,7 +47,9 @@ def pack_record(record: HardState) -> bytes:
 def unpack_record(packed: bytes) -> HardState:
     """Read what `pack_record` wrote; RecordError for everything else."""
     try:
-        array = msgpack.unpackb(packed, use_list=False, max_array_len=2 * ITEMS_MAX, max_map_len=0)
+        array = msgpack.unpackb(
+            packed, use_list=False, max_array_len=2 * MEMBERS_MAX, max_map_len=0
+        )
     except (ValueError, msgpack.UnpackException) as error:
         raise RecordError(f"state record: {error}") from None
     if not isinstance(array, tuple) or len(array) != _ARRAY_SIZE:
