@@ -1,8 +1,11 @@
 """The gate's thread: answers to everything, in order, and nobody waits for the kernel but it."""
 
+import os
 import resource
 import select
+import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.shell.namespaces import private_network
+from tests.support import REPOSITORY
 from watchdog.guardian import actions as act
 from watchdog.guardian import gate
 from watchdog.guardian.gate import Gate
@@ -154,6 +158,45 @@ def test_a_thread_that_fails_is_no_gate(made: Gate, monkeypatch: pytest.MonkeyPa
     made.check()
     (checked,) = answers(made, 1)
     assert checked == act.GateChecked(False, "the gate's thread has failed")
+
+
+STOPPED = """
+import select, sys
+from tests.shell.namespaces import private_network
+from watchdog.guardian.gate import Gate
+from watchdog.guardian.plan import Vip
+with private_network():
+    made = Gate((Vip("a", "10.8.0.100", 24, 4, "lo"),), "test", "normal")
+    print("ready", flush=True)
+    for number, _ in enumerate(sys.stdin):
+        made.open_ticket(1, number, 5 * 10**9)
+        assert select.select([made.fd], [], [], 10)[0]
+        made.take_answers(lambda answer: print(answer, flush=True))
+    made.end()
+"""
+
+
+def test_a_guardian_that_was_stopped_still_has_its_gate() -> None:
+    """SIGSTOP interrupts what a thread waits in, and not every call begins again by itself."""
+    with subprocess.Popen(
+        [sys.executable, "-c", STOPPED],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+    ) as child:
+        assert child.stdin
+        assert child.stdout
+        assert child.stdout.readline() == "ready\n"
+        for _ in range(5):
+            child.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, child.pid, os.WSTOPPED)
+            child.send_signal(signal.SIGCONT)
+            child.stdin.write("\n")
+            child.stdin.flush()
+            assert "ok=True" in child.stdout.readline()
+        child.stdin.close()
+        assert child.wait(PATIENCE_S) == 0
 
 
 def test_a_trial_says_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
