@@ -106,7 +106,7 @@ def is_well(monitor: str) -> bool:
     running = [
         one
         for one in root.findall(".//resources//resource[@active='true'][@failed='false']")
-        if one.get("role") in {"Started", "Master"}
+        if one.get("role") == "Started"
     ]
     return len(online) == len(NODES) and len(running) == len(NODES) + 1
 

@@ -26,7 +26,7 @@ class Settings(NamedTuple):
     """Seconds between rounds of lifecheck, between heartbeats, and until silence means dead."""
 
     interval_s: int
-    keepalive_s: int
+    heartbeat_s: int
     deadtime_s: int
 
 
@@ -61,7 +61,7 @@ def text(addresses: dict[str, str], home: str, settings: Settings) -> str:
         "arping_path = '/usr/bin'",
         f"arping_cmd = 'arping -U $_IP_$ -w 1 -I {INTERFACE}'",
         f"wd_interval = {settings.interval_s}",
-        f"wd_heartbeat_keepalive = {settings.keepalive_s}",
+        f"wd_heartbeat_keepalive = {settings.heartbeat_s}",
         f"wd_heartbeat_deadtime = {settings.deadtime_s}",
     ]
     for number, address in enumerate(addresses.values()):

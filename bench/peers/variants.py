@@ -89,7 +89,7 @@ PGPOOL: Final = tuple(
         name,
         partial(pgpool.Pgpool, settings=settings, is_lean=False),
         pgpool.PACKAGES,
-        f"lifecheck each {settings.interval_s} s, heartbeat each {settings.keepalive_s} s,"
+        f"lifecheck each {settings.interval_s} s, heartbeat each {settings.heartbeat_s} s,"
         f" dead after {settings.deadtime_s} s",
         ask_ms=ask_ms,
         ready_s=ready_s,

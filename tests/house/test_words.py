@@ -30,6 +30,7 @@ LEFTOVERS = {
     r"<<<<<<< |>>>>>>> ": "an unfinished merge",
 }
 QUOTES = {
+    "bench/peers/pgpool.py": "an option of pgpool has that name",
     "watchdog/web/server.py": "aiohttp's name for how long an idle connection is kept",
     "watchdog/cli/demo/lab.py": "`ip` calls the bridge of a port its master",
 }

@@ -1,6 +1,6 @@
-"""What the peers are told, and how one says that it is well."""
+"""What corosync and Pacemaker are told, and how they say that all is well."""
 
-from bench.peers import keepalived, pacemaker, pgpool
+from bench.peers import pacemaker
 
 ADDRESSES = {"alpha": "10.77.0.11", "beta": "10.77.0.12", "gamma": "10.77.0.13"}
 NODE = '<node name="{}" online="{}" pending="false"/>'
@@ -39,19 +39,3 @@ def test_corosync_is_told_its_token() -> None:
 def test_fencing_is_off_and_said() -> None:
     """Three namespaces have no power switch."""
     assert pacemaker.OPTIONS == {"stonith-enabled": "false", "no-quorum-policy": "stop"}
-
-
-def test_keepalived_is_told_its_adverts() -> None:
-    """Each node has a priority of its own, or they would all stand at once."""
-    texts = [keepalived.text(node, "c", "l", keepalived.TUNED) for node in ADDRESSES]
-    assert all("advert_int 0.1\n" in text for text in texts)
-    assert len({text.split("priority ")[1].split()[0] for text in texts}) == 3
-
-
-def test_pgpool_is_told_all_nodes() -> None:
-    """The file is the same on each but for the folder; a small file says which it is."""
-    text = pgpool.text(ADDRESSES, "/home", pgpool.DEFAULT)
-    assert "wd_heartbeat_deadtime = 30" in text
-    assert "hostname2 = '10.77.0.13'" in text
-    assert "heartbeat_hostname2 = '10.77.0.13'" in text
-    assert "trusted_servers" not in text
