@@ -22,8 +22,8 @@ ADDRESS: Final = "10.78.0.1"
 VIP: Final = "10.78.0.100"
 INTERFACE: Final = "eth0"
 UNIT: Final = "quorumdog.service"
-START_S: Final = 60.0
-CALL_S: Final = 90.0
+START_S: Final = 150.0
+CALL_S: Final = 120.0
 RIGHTS: Final = "-sys_time,-sys_boot,-sys_module,-sys_rawio,-syslog,-wake_alarm,-mac_admin"
 BOOT: Final = """
 set -eu
