@@ -36,12 +36,14 @@ from ipc.messages import (
 from ipc.outbox import Outbox
 from ipc.places import Places, Quota, Visit
 from ipc.requests import INTERNAL, SERVED, body_of, parse_request
+from ipc.reserve import Reserve
 from ipc.words import AUTH_KEY_FIELD, OK, find
 
 ACCEPT_PAUSE_S: Final = 0.1
 CHUNK: Final = 16 * 1024
 SHORT: Final = 8 * 1024
 """Bytes of a body that is read at once: longer ones are of nobody who is in a hurry."""
+_EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE}
 _CREDENTIALS: Final = struct.Struct("3i")
 
 
@@ -93,23 +95,40 @@ class Server:
         self._numbers: Iterator[int] = itertools.count(1)
         self._tasks = asyncio.TaskGroup()
         self._turn = asyncio.Lock()
+        self._reserve = Reserve(0)
         self.counts = Counts()
 
     async def run(self) -> None:
         """Serve until cancelled; a crash of the handler ends it (and so the daemon)."""
+        self._reserve = Reserve()
+        try:
+            async with self._tasks:
+                await self._accept()
+        finally:
+            self._reserve.close()
+
+    async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
-        async with self._tasks:
-            while True:
-                try:
-                    connection, _ = await loop.sock_accept(self._listener)
-                except OSError as error:
-                    # Out of descriptors, or a client that has gone: try again, without spinning.
-                    self.counts.turned_away[errno.errorcode.get(error.errno or 0, "error")] += 1
-                    await asyncio.sleep(ACCEPT_PAUSE_S)
-                    continue
-                self._receive(connection)
-                # A connection that waits is accepted without a pause: let others run in a flood.
-                await asyncio.sleep(0)
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(self._listener)
+            except OSError as error:
+                # Out of descriptors, or a client that has gone: try again, without spinning.
+                self.counts.turned_away[errno.errorcode.get(error.errno or 0, "error")] += 1
+                if error.errno in _EXHAUSTED:
+                    self._turn_away()
+                await asyncio.sleep(ACCEPT_PAUSE_S)
+                continue
+            self._receive(connection)
+            # A connection that waits is accepted without a pause: let others run in a flood.
+            await asyncio.sleep(0)
+
+    def _turn_away(self) -> None:
+        """Tell who waits to come back later, rather than leave them waiting."""
+        for connection, _ in self._reserve.turn_away(self._listener):
+            self.counts.turned_away["no_descriptor"] += 1
+            connection.setblocking(False)
+            _say_at_once(connection, bad("no free descriptor, try again"))
 
     def _receive(self, connection: socket.socket) -> None:
         connection.setblocking(False)

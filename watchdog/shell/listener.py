@@ -1,7 +1,8 @@
 """The door: accepts connections one after the other, and turns away who comes in crowds.
 
 One accept at a time on the event loop, which is given back between two of them, so that a flood
-slows the door and not the beacons.  Without a free descriptor it rests for 100 ms.
+slows the door and not the beacons.  Without a free descriptor it turns away who waits, by means of
+a few that are kept for that, and rests for 100 ms.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
+from ipc.reserve import Reserve
 from watchdog.shell.admission import Admission
 from watchdog.shell.connection import Connection, set_options
 from watchdog.shell.refusals import Refusal, Refusals
@@ -80,18 +82,21 @@ class Listener:
         self._make = make
         self._user_timeout_ms = user_timeout_ms
         self._socket: socket.socket | None = None
+        self._reserve = Reserve(0)
         self.exhausted = 0
 
     def open(self) -> None:
         """Bind and listen; ListenError when the port cannot be had."""
         if self._socket is None:
             self._socket = bound_socket(self._address, self._port, socket.SOCK_STREAM)
+            self._reserve = Reserve()
 
     def close(self) -> None:
         """Stop listening."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+            self._reserve.close()
 
     async def run(self) -> None:
         """Accept until cancelled."""
@@ -102,11 +107,20 @@ class Listener:
             try:
                 sock, name = await loop.sock_accept(self._socket)
             except OSError as error:
-                self.exhausted += error.errno in _EXHAUSTED
-                await asyncio.sleep(PAUSE_S if error.errno in _EXHAUSTED else 0)
+                if error.errno in _EXHAUSTED:
+                    self.exhausted += 1
+                    self._turn_away(self._socket)
+                    await asyncio.sleep(PAUSE_S)
+                else:
+                    await asyncio.sleep(0)
                 continue
             await self._welcome(sock, name[0])
             await asyncio.sleep(0)
+
+    def _turn_away(self, listener: socket.socket) -> None:
+        """A peer that is closed at once dials again; one that waits in vain does not know why."""
+        for _, address in self._reserve.turn_away(listener):
+            self._refusals.note(Refusal.TOO_MANY, address, "no free descriptor")
 
     async def _welcome(self, sock: socket.socket, address: str) -> None:
         if not self._admission.admit(address):
