@@ -24,7 +24,7 @@ STRING_SIZE_MAX: Final = 1024
 """Bytes: the longest text is 256 characters of up to four."""
 
 HELLOS_MAX: Final = 128
-"""So many bodies of HELLO are remembered: a node says the same for hours, every beacon interval."""
+"""Of so many peers the last HELLO is remembered: a node says the same for hours."""
 
 ENVELOPE_SIZE: Final = 4
 _BY_NUMBER: Final = {layout.number: layout for layout in LAYOUTS}
@@ -55,13 +55,13 @@ class _Memory:
 
     def __init__(self) -> None:
         self.packed: dict[type[Message], tuple[Message, Packed]] = {}
-        self.hellos: dict[bytes, Message] = {}
+        self.hellos: dict[str, tuple[bytes, Message]] = {}
 
-    def keep_hello(self, body: bytes, hello: Message) -> None:
-        """Remember what these bytes mean; the oldest is forgotten."""
-        if len(self.hellos) >= HELLOS_MAX:
+    def keep_hello(self, peer: str, body: bytes, hello: Message) -> None:
+        """Remember the last one of each peer."""
+        if peer not in self.hellos and len(self.hellos) >= HELLOS_MAX:
             del self.hellos[next(iter(self.hellos))]
-        self.hellos[body] = hello
+        self.hellos[peer] = body, hello
 
 
 _memory: Final = _Memory()
@@ -108,12 +108,12 @@ def decode_numbered(payload: bytes, peer: str) -> tuple[int, Message]:
 def _decode_hello(payload: bytes, peer: str) -> tuple[int, Message]:
     """A body that was read before needs no second look: most HELLOs say what the last one said."""
     seq, body = _cut(payload, len(_HELLO_HEAD))
-    hello = _memory.hellos.get(body)
-    if hello is not None:
-        return seq, hello
+    known = _memory.hellos.get(peer)
+    if known is not None and known[0] == body:
+        return seq, known[1]
     seq, hello = _decode(payload, peer)
     if body:
-        _memory.keep_hello(body, hello)
+        _memory.keep_hello(peer, body, hello)
     return seq, hello
 
 

@@ -240,8 +240,8 @@ SEQS = (0, 1, 127, 128, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**64 - 1)
 def test_the_same_hello_under_another_number_is_known_again(seq: int) -> None:
     """A body that was read before is not read again, whatever stands in front of it."""
     first = decode(encode(HELLO), "beta")
-    assert decode_numbered(encode(HELLO, seq), "gamma") == (seq, first)
-    assert decode(encode(HELLO, seq), "gamma") is first
+    assert decode_numbered(encode(HELLO, seq), "beta") == (seq, first)
+    assert decode(encode(HELLO, seq), "beta") is first
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x93", b"\xc0", b"\xcf\0", b"\xd9\1a", b"\xff"])
@@ -256,8 +256,11 @@ def test_a_known_hello_behind_a_bad_number_is_refused(damage: bytes) -> None:
 
 
 def test_only_so_many_hellos_are_remembered() -> None:
-    """A peer that says something new every time costs a bounded memory."""
-    for priority in range(3 * HELLOS_MAX):
-        decode(encode(replace(HELLO, priority=priority)), "beta")
+    """The last one of each peer, and of a bounded number of peers."""
+    for number in range(3 * HELLOS_MAX):
+        said = replace(HELLO, priority=number)
+        assert decode(encode(said), f"peer{number}") == said
         assert len(codec._memory.hellos) <= HELLOS_MAX
-    assert decode(encode(HELLO), "beta") == HELLO
+        before = len(codec._memory.hellos)
+        assert decode(encode(HELLO), f"peer{number}") == HELLO
+        assert len(codec._memory.hellos) == before

@@ -72,7 +72,7 @@ def test_sixteen_members_with_the_longest_names_fit_a_slot() -> None:
         replace(RECORD, voted_for="Beta"),
         replace(RECORD, digest=b""),
         replace(RECORD, members=(("alpha", -1),)),
-        replace(RECORD, members=tuple((f"n{i}", 1) for i in range(17))),
+        replace(RECORD, members=tuple((f"n{i}", 1) for i in range(129))),
         replace(RECORD, term=True),
         replace(RECORD, old_members=(("", 1),)),
     ],
