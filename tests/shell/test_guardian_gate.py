@@ -1,6 +1,5 @@
 """The gate's thread: answers to everything, in order, and nobody waits for the kernel but it."""
 
-import os
 import resource
 import select
 import signal
@@ -9,11 +8,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from types import FrameType
 
 import pytest
 
 from tests.shell.namespaces import private_network
-from tests.support import REPOSITORY
 from watchdog.guardian import actions as act
 from watchdog.guardian import gate
 from watchdog.guardian.gate import Gate
@@ -160,43 +159,31 @@ def test_a_thread_that_fails_is_no_gate(made: Gate, monkeypatch: pytest.MonkeyPa
     assert checked == act.GateChecked(False, "the gate's thread has failed")
 
 
-STOPPED = """
-import select, sys
-from tests.shell.namespaces import private_network
-from watchdog.guardian.gate import Gate
-from watchdog.guardian.plan import Vip
-with private_network():
-    made = Gate((Vip("a", "10.8.0.100", 24, 4, "lo"),), "test", "normal")
-    print("ready", flush=True)
-    for number, _ in enumerate(sys.stdin):
-        made.open_ticket(1, number, 5 * 10**9)
-        assert select.select([made.fd], [], [], 10)[0]
-        made.take_answers(lambda answer: print(answer, flush=True))
-    made.end()
-"""
+def thread_of(made: Gate) -> int:
+    """The thread that is somewhere in a gate's own code."""
+    for ident, top in sys._current_frames().items():
+        frame: FrameType | None = top
+        while frame:
+            if frame.f_code is Gate._serve.__code__ and frame.f_locals["self"] is made:
+                return ident
+            frame = frame.f_back
+    raise AssertionError("the gate has no thread")
 
 
-def test_a_guardian_that_was_stopped_still_has_its_gate() -> None:
-    """SIGSTOP interrupts what a thread waits in, and not every call begins again by itself."""
-    with subprocess.Popen(
-        [sys.executable, "-c", STOPPED],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=REPOSITORY,
-    ) as child:
-        assert child.stdin
-        assert child.stdout
-        assert child.stdout.readline() == "ready\n"
-        for _ in range(5):
-            child.send_signal(signal.SIGSTOP)
-            os.waitid(os.P_PID, child.pid, os.WSTOPPED)
-            child.send_signal(signal.SIGCONT)
-            child.stdin.write("\n")
-            child.stdin.flush()
-            assert "ok=True" in child.stdout.readline()
-        child.stdin.close()
-        assert child.wait(PATIENCE_S) == 0
+def test_a_signal_that_the_thread_gets_does_not_end_it(made: Gate) -> None:
+    """The kernel gives a signal to any thread, the more so when a stopped guardian goes on."""
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    try:
+        made.open_ticket(1, 0, 5000 * MS)
+        answers(made, 1)  # so that its thread runs
+        thread = thread_of(made)
+        for number in range(1, 6):
+            signal.pthread_kill(thread, signal.SIGUSR1)
+            time.sleep(0.01)
+            made.open_ticket(1, number, 5000 * MS)
+            assert answers(made, 1) == [act.TicketOpened(1, number, True, "")]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_a_trial_says_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
