@@ -1,14 +1,16 @@
 """Guests of the hooks' group: dead before HooksKilled, however little of them has run."""
 
+import contextlib
 import json
 import os
+import pwd
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.unit.watchdog.guardian.test_plan import PLAN
-from watchdog.guardian import clock, plan
+from watchdog.guardian import clock, hook_start, plan
 from watchdog.guardian.actions import HooksKilled, Input
 from watchdog.guardian.due import Due
 from watchdog.guardian.hook_start import Facts, HookStarter
@@ -22,10 +24,11 @@ from watchdog.instant import MS, SECOND
 class Rig:
     """Real hooks in a loop that the test turns."""
 
-    def __init__(self, tag: str) -> None:
+    def __init__(self, tag: str, user: str | None = None) -> None:
         self.fed: list[Input] = []
         self.ended: list[int] = []
-        the_plan = plan.parse(json.dumps(PLAN).encode())
+        document = {**PLAN, "hooks": {**PLAN["hooks"], "user": user}}
+        the_plan = plan.parse(json.dumps(document).encode())
         loop, log = Loop(), Log(sys.stderr.fileno(), is_json=False, node="alpha")
         self.loop, self.reaper = loop, Reaper()
         starter = HookStarter(the_plan, loop, log)
@@ -69,3 +72,57 @@ def test_a_guest_that_has_not_joined_its_group_yet_is_killed_and_waited_for(
     finally:
         rig.hooks.close()
     assert rig.ended == [-9] * 20
+
+
+BOMB = """#!/bin/sh
+for number in $(seq 1000); do sleep 60 & done 2> {refused}
+wait
+"""
+
+
+def test_a_fork_bomb_meets_the_limit_of_its_user_and_is_killed_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand children are asked for; without a pids controller only the user's limit counts."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: another user")
+    monkeypatch.setitem(hook_start.PROCESSES_MAX, "state_change", 64)
+    user = pwd.getpwnam("games")
+    rig = Rig(f"test{os.getpid()}", user.pw_name)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    script = tmp_path / "bomb"
+    refused = tmp_path / "refused"
+    script.write_text(BOMB.format(refused=refused))
+    script.chmod(0o755)
+    refused.touch()
+    os.chown(refused, user.pw_uid, user.pw_gid)
+    try:
+        rig.hooks.run_guest((str(script),), Facts("state_change"), rig.ended.append)
+        until = Due(clock.now(), 30 * SECOND)
+        while not refused.stat().st_size and not until.is_past(clock.now()):
+            rig.loop.turn(clock.now().boot_ns + 5 * MS, lambda: None)
+            rig.reaper.reap()
+        assert refused.stat().st_size, "no fork was ever refused"
+        assert _of(user.pw_uid) <= 64
+        rig.hooks.kill(1)
+        for _ in range(6):
+            rig.turn_until_killed()
+        assert rig.fed == [HooksKilled(1)]
+        assert _of(user.pw_uid) == 0
+    finally:
+        rig.hooks.close()
+
+
+def _of(uid: int) -> int:
+    """Processes of that user."""
+    count = 0
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            count += folder.name.isdigit() and folder.stat().st_uid == uid
+    return count
+
+
+def test_only_a_hook_that_starts_nothing_lasting_is_bounded() -> None:
+    """A service that an escalation or a restart action starts would inherit the limit."""
+    assert set(hook_start.PROCESSES_MAX) == {"state_change"}

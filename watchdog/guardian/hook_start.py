@@ -19,9 +19,15 @@ from watchdog.guardian.plan import Plan
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 JOIN: Final = (
     'echo 0 > "$1" || exit 126; echo "$2" 2>/dev/null > /proc/self/oom_score_adj; '
-    'shift 2; exec "$@"'
+    '[ "$3" = 0 ] || ulimit -p "$3" 2>/dev/null || ulimit -u "$3" 2>/dev/null; '
+    'shift 3; exec "$@"'
 )
-"""A constant: enters the group, and is marked, before anything of the hook's runs."""
+"""A constant: enters the group, and is marked and bounded, before anything of the hook's runs."""
+PROCESSES_MAX: Final = {"state_change": 4096}
+"""Processes and threads that the user of such a hook may have; root has no such bound.
+
+Only for hooks that start nothing that lasts: a service inherits what started it.
+"""
 OUTPUTS_MAX: Final = 64
 """Pipes that something which a restart action left behind may still hold."""
 
@@ -41,9 +47,12 @@ class Facts(NamedTuple):
     when: str = ""
 
 
-def in_group(group: HookGroup, oom_score: int, argv: list[str]) -> list[str]:
+def in_group(
+    group: HookGroup, oom_score: int, argv: list[str], processes_max: int = 0
+) -> list[str]:
     """Words that join the group and then become `argv`; no word of theirs is the shell's."""
-    return ["/bin/sh", "-c", JOIN, "sh", group.join_file, str(oom_score), *argv]
+    numbers = [str(oom_score), str(processes_max)]
+    return ["/bin/sh", "-c", JOIN, "sh", group.join_file, *numbers, *argv]
 
 
 class HookStarter:
@@ -76,7 +85,8 @@ class HookStarter:
         if fault:
             raise OSError(fault)
         whose = users.prefix(self._account, keeps_nothing=False) if self._account else []
-        words = in_group(group, oom_score, [*whose, *argv])
+        processes_max = PROCESSES_MAX.get(facts.event, 0)
+        words = in_group(group, oom_score, [*whose, *argv], processes_max)
         stdin, feed = os.pipe2(os.O_CLOEXEC)
         output, stdout = os.pipe2(os.O_CLOEXEC)
         try:
