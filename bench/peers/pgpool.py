@@ -14,10 +14,12 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from bench.peers.stage import NODES, Stage
-from watchdog.cli.demo.lab import CLIENT_ADDRESS, INTERFACE, VIP
+from watchdog.cli.demo.lab import CLIENT_ADDRESS, INTERFACE, VIP, LabError
 from watchdog.cli.demo.processes import Running
 
 PACKAGES: Final = ("pgpool2",)
+STARTS_MAX: Final = 4
+"""Of a pgpool in one cluster."""
 STARTED: Final = "lifecheck started"
 """What its log says when its heartbeats begin to count."""
 
@@ -34,9 +36,8 @@ DEFAULT: Final = Settings(10, 2, 30)
 TUNED: Final = Settings(1, 1, 3)
 LEAN: Final = (
     "num_init_children = 4",
-    "memqcache_total_size = 1MB",
+    "memqcache_total_size = 4MB",
     "memqcache_max_num_cache = 1000",
-    "memqcache_cache_block_size = 64kB",
 )
 """For clusters whose cost is not measured: fewer idle processes, no query cache of 128 MiB."""
 
@@ -79,6 +80,7 @@ class Pgpool:
         self._settings = settings
         self._more = LEAN if is_lean else ()
         self._checking: set[str] = set()
+        self._starts = dict.fromkeys(NODES, 0)
         self._running: dict[str, Running] = {}
         self._logged: dict[str, int] = {}
 
@@ -108,6 +110,7 @@ class Pgpool:
         log = home / "log"
         self._logged[node] = log.stat().st_size if log.exists() else 0
         self._checking.discard(node)
+        self._starts[node] += 1
         command = ["unshare", "--ipc", "/usr/sbin/pgpool", "-n", "-f", str(home / "pgpool.conf")]
         command += ["-F", str(home / "pcp.conf"), "-a", str(home / "pool_hba.conf")]
         self._running[node] = Running(self._stage.lab.command(node, command), log, {})
@@ -116,8 +119,14 @@ class Pgpool:
         """Lifecheck runs everywhere; who has ended is started again."""
         for node, running in list(self._running.items()):
             if running.exit_code is not None:
+                if self._starts[node] >= STARTS_MAX:
+                    raise LabError(f"pgpool on {node} ended {STARTS_MAX} times: {self._last(node)}")
                 self.start(node)
         return all(map(self._is_checking, NODES))
+
+    def _last(self, node: str) -> str:
+        log = (self._stage.home(node) / "log").read_text(encoding="utf-8", errors="replace")
+        return " / ".join([line for line in log.splitlines() if "FATAL" in line][-2:])
 
     def _is_checking(self, node: str) -> bool:
         if node in self._checking:
