@@ -127,5 +127,5 @@ def codec() -> Target:
         valid_min=5,
         kinds=kinds,
         weigh=weigh,
-        share=len(LAYOUTS),
+        share=len(LAYOUTS) / 2,
     )
