@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from watchdog.guardian import scheduling
+
 MAIN = """
 import os
 from watchdog.guardian import scheduling
@@ -20,10 +22,10 @@ os.kill(pid, 9)
 """
 
 
-def run(scheduling: str) -> list[str]:
+def run(wanted: str) -> list[str]:
     """Return what the program prints."""
     done = subprocess.run(
-        [sys.executable, "-c", MAIN.format(scheduling)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", MAIN.format(wanted)], capture_output=True, text=True, check=False
     )
     return done.stdout.splitlines() or done.stderr.splitlines()
 
@@ -55,3 +57,26 @@ def test_what_is_not_permitted_is_refused_with_the_ways_out() -> None:
         )  # fmt: skip
         assert "NotPermittedError" in done.stderr
         assert "LimitRTPRIO" in done.stderr
+
+
+@pytest.mark.root
+def test_what_spins_in_the_kernel_is_called_with_the_lowest_priority() -> None:
+    """Whoever holds what the kernel spins for must be able to run, or it spins for ever."""
+    code = (
+        "import os\n"
+        "from watchdog.guardian import scheduling\n"
+        "scheduling.apply_to_self('rt')\n"
+        "with scheduling.behind_all():\n"
+        "    inside = os.sched_getparam(0).sched_priority\n"
+        "policy = os.sched_getscheduler(0)\n"
+        "print(inside, os.sched_getparam(0).sched_priority, policy & os.SCHED_RESET_ON_FORK > 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "10", "True"]
+
+
+def test_an_ordinary_process_stays_what_it_is() -> None:
+    """There is nothing to step back from."""
+    before = os.sched_getscheduler(0)
+    with scheduling.behind_all():
+        assert os.sched_getscheduler(0) == before

@@ -10,7 +10,7 @@ import select
 import signal
 from typing import Final
 
-from watchdog.guardian import clock, marks, processes
+from watchdog.guardian import clock, marks, processes, scheduling
 from watchdog.guardian.due import Due
 from watchdog.guardian.hook_group import HookGroup
 from watchdog.guardian.plan import Plan
@@ -107,7 +107,7 @@ def _is_kept(pid: int) -> bool:
 
 def _cgroups_of(pid: int) -> str:
     try:
-        with open(f"/proc/{pid}/cgroup", errors="replace") as file:
+        with scheduling.behind_all(), open(f"/proc/{pid}/cgroup", errors="replace") as file:
             return file.read()
     except OSError:
         return ""

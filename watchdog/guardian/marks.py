@@ -10,6 +10,8 @@ import resource
 from collections.abc import Iterator
 from typing import Final
 
+from watchdog.guardian import scheduling
+
 RLIMIT_LOCKS: Final = 10
 FLOOR: Final = 1 << 32
 CEILING: Final = 1 << 56
@@ -58,6 +60,11 @@ def is_marked(pid: int, mark: int) -> bool:
 
 
 def _limits(pid: int) -> bytes:
+    with scheduling.behind_all():
+        return _read(pid)
+
+
+def _read(pid: int) -> bytes:
     try:
         fd = os.open(f"/proc/{pid}/limits", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

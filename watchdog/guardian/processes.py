@@ -10,6 +10,8 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+from watchdog.guardian import scheduling
+
 OUR_SIGNALS: Final = (signal.SIGPIPE, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """What the guardian treats in its own way; whatever it starts gets the default back."""
 
@@ -30,7 +32,7 @@ class Stat(NamedTuple):
 def stat_of(pid: int) -> Stat | None:
     """Parent and start time; None when there is no such process."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
+        with scheduling.behind_all(), open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
     except OSError:
         return None
@@ -85,7 +87,7 @@ def descendants(is_spared: Callable[[int], bool]) -> dict[int, int]:
 def oom_score_of(pid: int) -> int | None:
     """What it, or an ancestor of it, was marked with; unlike its environment this never waits."""
     try:
-        with open(f"/proc/{pid}/oom_score_adj") as file:
+        with scheduling.behind_all(), open(f"/proc/{pid}/oom_score_adj") as file:
             return int(file.read())
     except OSError:
         return None
@@ -93,5 +95,6 @@ def oom_score_of(pid: int) -> int | None:
 
 def set_oom_score(pid: int | str, score: int) -> None:
     """Say how willingly the kernel may kill it; lowering needs CAP_SYS_RESOURCE."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/oom_score_adj", "w") as file:
+    path = f"/proc/{pid}/oom_score_adj"
+    with scheduling.behind_all(), contextlib.suppress(OSError), open(path, "w") as file:
         file.write(str(score))

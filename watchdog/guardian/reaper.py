@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable
 from typing import Final
 
+from watchdog.guardian import scheduling
+
 REAPED_MAX: Final = 10_000
 
 Ended = Callable[[int], None]
@@ -32,7 +34,8 @@ class Reaper:
         """Take in every child that has ended, without waiting."""
         for _ in range(REAPED_MAX):
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                with scheduling.behind_all():
+                    pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:

@@ -5,13 +5,16 @@ configured, never found out: a node with another `slack` than its file says coul
 the others' promises.  Not permitted is refused at the start, with the ways out.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Final
 
 from watchdog.guardian import libc
 
 GUARDIAN_PRIORITY: Final = 10
 NODE_PRIORITY: Final = 9
+LAST_PRIORITY: Final = 1
 NICE: Final = -20
 WAYS_OUT: Final = (
     "run it as root, or grant CAP_SYS_NICE (systemd: AmbientCapabilities=CAP_SYS_NICE) or "
@@ -57,6 +60,26 @@ def apply_to_hook(pid: int, scheduling: str) -> None:
             os.setpriority(os.PRIO_PROCESS, pid, 0)
         except OSError:
             return  # it has ended already
+
+
+@contextlib.contextmanager
+def behind_all() -> Iterator[None]:
+    """Be the last of the real-time processes, for calls in which the kernel waits by spinning.
+
+    To reap a child, or to look at a dying process in /proc, the kernel spins until nobody else
+    holds an entry of it.  If he who holds one is below us, such as an ending thread of the node
+    process, he never runs while we spin: on one processor that is for ever.
+    """
+    policy = os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK
+    if policy not in (os.SCHED_RR, os.SCHED_FIFO):
+        yield
+        return
+    own = os.sched_getparam(0)
+    os.sched_setparam(0, os.sched_param(LAST_PRIORITY))
+    try:
+        yield
+    finally:
+        os.sched_setparam(0, own)
 
 
 def lock_memory() -> str:

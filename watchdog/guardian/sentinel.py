@@ -12,7 +12,7 @@ import select
 import signal
 from typing import Final
 
-from watchdog.guardian import locks, marks, processes
+from watchdog.guardian import locks, marks, processes, scheduling
 from watchdog.guardian.page import NOBODY, NodeRecord, Page, Watched
 from watchdog.guardian.plan import Plan
 from watchdog.guardian.sentinel_life import READY, Given, be_sentinel
@@ -129,7 +129,8 @@ class Sentinel:
         poll = select.poll()
         poll.register(self.pidfd, select.POLLIN)
         poll.poll(END_WITHIN_MS)
-        with contextlib.suppress(ChildProcessError):  # the reaper was there first
+        # The reaper may have been there first.
+        with contextlib.suppress(ChildProcessError), scheduling.behind_all():
             os.waitpid(self.pid, os.WNOHANG)
         os.close(self.pidfd)
         os.close(self._wake)
