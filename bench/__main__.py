@@ -12,7 +12,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from bench import detection, failover, idle, ipc_rate, machine, postgres_killed, procd, report
+from bench import (
+    detection,
+    failover,
+    idle,
+    ipc_rate,
+    machine,
+    postgres_killed,
+    procd,
+    report,
+    scale,
+)
 from bench.peers import measure as peers
 from bench.peers import table as peers_table
 from bench.peers.faults import FAULTS
@@ -62,6 +72,7 @@ MORE: Final = {
     "ipc": Part(lambda _: ipc_rate.measure(), report.ipc),
     "procd 2008": Part(lambda chosen: procd.measure(chosen.kills), report.procd),
     "detection": Part(_detection, report.detection),
+    "scale": Part(lambda _: scale.measure(), scale.table),
     "peers": Part(_peers, peers_table.text),
 }
 PARTS: Final = (*failover.FAULTS, "idle", "status", *MORE)

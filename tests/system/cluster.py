@@ -29,6 +29,13 @@ from watchdog.guardian.locks import SENTINEL_RECORD
 NAMES: Final = ("alpha", "beta", "gamma", "delta", "epsilon")
 VIPS: Final = (f"{VIP}/24", f"{VIP6}/64")
 LOG_LINES: Final = 40
+
+
+def names_of(count: int) -> tuple[str, ...]:
+    """As many names; after the Greek ones they are numbers."""
+    return (*NAMES[:count], *(f"n{number:02}" for number in range(len(NAMES) + 1, count + 1)))
+
+
 _count = itertools.count()
 
 
@@ -205,7 +212,7 @@ def run_cluster(
     prefix = f"qt{os.getpid()}x{next(_count)}"
     addresses = (*(vip.partition("/")[0] for vip in vips), *watched)
     try:
-        with laboratory(prefix, NAMES[:count]) as lab:
+        with laboratory(prefix, names_of(count)) as lab:
             plan = Layout(
                 {name: place.address for name, place in lab.places.items()},
                 vips=vips,

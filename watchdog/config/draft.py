@@ -30,7 +30,7 @@ from watchdog.config.schema import (
 from watchdog.config.translate import problems, unknown, wrong_type
 from watchdog.config.values import check_name
 
-NODES_MAX: Final = 16
+NODES_MAX: Final = 31
 VIPS_MAX: Final = 16
 
 Model = TypeVar("Model", bound=BaseModel)

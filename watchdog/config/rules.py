@@ -30,6 +30,10 @@ from watchdog.config.options import did_you_mean
 from watchdog.config.schema import Cluster, Hooks, Node, Timing
 from watchdog.config.timing import violations
 
+NAMES_SIZE_MAX: Final = 1890
+"""Bytes of one list of members; two of them and the rest fit a slot of 4 KiB."""
+ENTRY_SIZE_MAX: Final = 11
+"""What a member takes in that list beside its name."""
 _MOVED_BY_DEESC: Final = {"deesc", "ticket", "hard", "promise"}
 
 
@@ -39,6 +43,7 @@ def faults(made: Draft) -> Iterator[Problem]:
     yield from check_faults(made.check)
     if made.nodes_are_valid:
         yield from _roles(made.nodes)
+        yield from _names(made.nodes)
     if made.cluster is not None:
         yield from _directories(made.cluster)
         yield from _watchdog(made.cluster)
@@ -133,6 +138,17 @@ def _roles(nodes: dict[str, Node]) -> Iterator[Problem]:
             "every node is a witness",
             "a witness votes and never leads, so nobody could hold the VIP",
             'remove role = "witness" from the nodes that shall lead',
+        )
+
+
+def _names(nodes: dict[str, Node]) -> Iterator[Problem]:
+    size = sum(len(name) + ENTRY_SIZE_MAX for name in nodes)
+    if size > NAMES_SIZE_MAX:
+        yield Problem(
+            ("nodes",),
+            f"the names of {len(nodes)} nodes are too long altogether",
+            "the list of members, old and new, has to fit the state record of every node",
+            f"use names of at most {NAMES_SIZE_MAX // len(nodes) - ENTRY_SIZE_MAX} characters",
         )
 
 

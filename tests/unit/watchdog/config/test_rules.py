@@ -123,3 +123,11 @@ def test_cluster_that_will_disappoint_is_warned_about(
 def test_good_cluster_gives_no_warning(text: str, tmp_path: Path) -> None:
     """No false alarm."""
     assert warnings(tmp_path, text) == ""
+
+
+def test_names_that_a_state_record_cannot_hold_are_refused(tmp_path: Path) -> None:
+    """The record has one size; what does not fit would end the node at its first save."""
+    rows = [f'{"n" * 60}{n:02} = {{ address = "10.0.0.{n + 1}" }}' for n in range(31)]
+    text = '[cluster]\nname = "c"\nauthkey_file = "/k"\n[nodes]\n' + "\n".join(rows)
+    (found,) = [fault for fault in faults(tmp_path, text) if "altogether" in fault]
+    assert "use names of at most 49 characters" in found

@@ -248,9 +248,9 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
 
 def test_more_nodes_than_a_message_holds_are_refused(tmp_path: Path) -> None:
     """Messages and records are bounded."""
-    nodes = "\n".join(f'n{n} = {{ address = "10.0.0.{n + 1}" }}' for n in range(17))
+    nodes = "\n".join(f'n{n} = {{ address = "10.0.0.{n + 1}" }}' for n in range(32))
     found = faults(tmp_path, f'[cluster]\nname = "c"\n[nodes]\n{nodes}\n')
-    assert "[nodes] has 17 entries; there may be at most 16" in found[0]
+    assert "[nodes] has 32 entries; there may be at most 31" in found[0]
 
 
 @pytest.mark.parametrize("key", ["authkey", "password", "secret", "key", "psk"])
