@@ -254,9 +254,7 @@ class GuardianProcess:
             case act.AddVips():
                 self._add_vips()
             case act.RefreshVips():
-                machine.kernel.has_vip = True
-                stage.watch.tell(stage.watch.held, machine)
-                self._answer(act.VipsAdded(True, ""))
+                self._refresh_vips()
             case act.OpenTicket() | act.ArmGate() | act.CloseGate():
                 self.gate.begin(action)
             case act.WatchClaim() | act.UnwatchClaim():
@@ -278,8 +276,7 @@ class GuardianProcess:
                 stage.watch.tell(stage.watch.will_sent, machine, will.datagram)
                 machine.send_will(will.datagram)
             case act.StartNode():
-                machine.start_node()
-                self.post(act.NodeStarted())
+                self._start_node()
             case act.KillNode():
                 machine.kill_node()
             case act.TerminateNode():
@@ -300,6 +297,15 @@ class GuardianProcess:
         node = self.machine.node
         if node is not None:
             self.stage.heap.after(GUARD_DELAY_NS, node.from_guardian, answer)
+
+    def _start_node(self) -> None:
+        self.machine.start_node()
+        self.post(act.NodeStarted())
+
+    def _refresh_vips(self) -> None:
+        self.machine.kernel.has_vip = True
+        self.stage.watch.tell(self.stage.watch.held, self.machine)
+        self._answer(act.VipsAdded(True, ""))
 
     def _look_around(self) -> None:
         is_here = self.machine.kernel.has_vip

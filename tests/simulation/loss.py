@@ -27,7 +27,7 @@ SETTLES_NS: Final = 3 * SECOND
 
 
 @dataclass(slots=True)
-class Row:
+class LossRow:
     """What came of one profile."""
 
     profile: str
@@ -59,7 +59,7 @@ class Moves:
         self.count += 1
 
 
-def minute(row: Row, seed: int) -> None:
+def minute(row: LossRow, seed: int) -> None:
     """Run one seed of a row."""
     world = quiet_world(seed, profile=row.profile, topology=row.nodes)
     network = world.network
@@ -77,7 +77,7 @@ def minute(row: Row, seed: int) -> None:
     row.rounds_a_second += (world.stage.rounds - rounds) / (MINUTE_NS / SECOND)
 
 
-def measure(row: Row, seeds: int) -> Row:
+def measure(row: LossRow, seeds: int) -> LossRow:
     """All minutes of a row."""
     started = time.process_time()
     for seed in range(seeds):
@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     moved = 0
     for profile in options.profile or PROFILES:
         for is_stalled in (False,) if options.udp_blocked else (False, True):
-            row = Row(profile, options.nodes, options.loss, is_stalled, options.udp_blocked)
+            row = LossRow(profile, options.nodes, options.loss, is_stalled, options.udp_blocked)
             moved += measure(row, options.seeds).moves
             print(json.dumps(asdict(row)), flush=True)
     return 1 if moved and not options.udp_blocked else 0

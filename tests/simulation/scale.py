@@ -27,7 +27,7 @@ NODES: Final = "3,5,9,31,101"
 
 
 @dataclass(slots=True)
-class Row:
+class ScaleRow:
     """One size of cluster."""
 
     nodes: int
@@ -59,10 +59,10 @@ def _wait(world: World, is_there: str) -> float:
     raise Violation("progress", f"no {is_there} within {WAIT_NS // SECOND} s")
 
 
-def measure(nodes: int, profile: str, seed: int) -> Row:
+def measure(nodes: int, profile: str, seed: int) -> ScaleRow:
     """Run one cluster."""
     world = quiet_world(seed, profile=profile, topology=str(nodes))
-    row = Row(nodes, profile, world.mix.timing.promise_ns / SECOND)
+    row = ScaleRow(nodes, profile, world.mix.timing.promise_ns / SECOND)
     led(world)
     row.first_leader_s = round(world.heap.now / SECOND, 3)
     world.advance(SETTLES_NS)

@@ -35,6 +35,7 @@ from watchdog.core.transfer import Handover
 from watchdog.instant import Instant
 
 SPLIT_BRAIN = "SPLIT_BRAIN"
+_OF_A_TERM: Final = (Beacon, Vote, Nack, PreVoteReply)
 BELIEVABLE_MAX: Final = 2**63
 """A term or seq beyond it is a peer's bug; counting on from there would outgrow 64 bits."""
 
@@ -280,12 +281,10 @@ class Conversation:
 
 def _highest_in(message: Message) -> int:
     """The greatest number in `message` that this node would count on from."""
-    match message:
-        case Beacon() | Vote() | Nack() | PreVoteReply():
-            return message.term
-        case PreVote():
-            return message.next_term
-        case StateReply():
-            return max(message.term, message.remembered_seq)
-        case _:
-            return 0
+    if isinstance(message, _OF_A_TERM):
+        return message.term
+    if isinstance(message, PreVote):
+        return message.next_term
+    if isinstance(message, StateReply):
+        return max(message.term, message.remembered_seq)
+    return 0
