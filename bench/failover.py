@@ -118,7 +118,7 @@ def by_fault(found: Sequence[Outage]) -> dict[str, list[float]]:
 
 def expected(profile: str, scheduling: str) -> dict[str, dict[str, float]]:
     """Median and worst outage in ms by fault: simulated, or computed from the timing."""
-    _, median, worst = outage_ms(timing_for(profile, hook=False, scheduling=scheduling))
+    _, median, worst = outage_ms(timing_for(profile, hook=False, scheduling=scheduling, gate=True))
     simulated = {name: {"median": float(ms)} for name, ms in SIMULATED_MS.items()}
     return {**simulated, "silent cut": {"median": float(median), "worst": float(worst)}}
 

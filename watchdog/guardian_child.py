@@ -28,7 +28,7 @@ def lock_memory() -> bool:
     A user without privileges needs CAP_IPC_LOCK, or a limit above the size of the whole process.
     """
     flags = _MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT
-    return ctypes.CDLL(None, use_errno=True).mlockall(flags) == 0
+    return bool(ctypes.CDLL(None, use_errno=True).mlockall(flags) == 0)
 
 
 def keep_secrets() -> None:

@@ -50,9 +50,9 @@ def test_what_is_not_permitted_is_refused_with_the_ways_out() -> None:
     """Never silently another class."""
     drop = ["setpriv", "--bounding-set=-sys_nice"] if os.geteuid() == 0 else []
     limit = ["prlimit", "--rtprio=0", "--nice=0"]
-    for scheduling in ("rt", "nice"):
+    for wanted in ("rt", "nice"):
         done = subprocess.run(
-            [*drop, *limit, sys.executable, "-c", MAIN.format(scheduling)],
+            [*drop, *limit, sys.executable, "-c", MAIN.format(wanted)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert "NotPermittedError" in done.stderr

@@ -198,7 +198,10 @@ def test_a_witness_needs_no_right_at_all(tmp_path: Path, stage: Path) -> None:
         assert os.sched_getscheduler(guardian) & ~os.SCHED_RESET_ON_FORK == wanted
         time.sleep(2 * WATCHDOG_S)
         assert witness.guardian() == guardian, witness.log()
-        assert "lifecheck: says alive" in witness.run("quorumdog", "status", check=False)
+        alive = "lifecheck: says alive"
+        witness.wait(
+            "its lifecheck", lambda: alive in witness.run("quorumdog", "status", check=False)
+        )
         assert "event=helper_exited" not in witness.log()
 
 

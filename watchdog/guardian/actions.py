@@ -149,6 +149,12 @@ class SentinelLost(NamedTuple):
     why: str
 
 
+class WatchdogFailed(NamedTuple):
+    """The hardware watchdog could not be armed or petted."""
+
+    why: str
+
+
 class VipClaimed(NamedTuple):
     """Another machine said that a VIP is its own."""
 
@@ -178,6 +184,7 @@ Input = (
     | GateChecked
     | MachineChecked
     | SentinelLost
+    | WatchdogFailed
     | VipClaimed
     | StopRequested
 )

@@ -146,6 +146,9 @@ class Deadline:
                 self._on_gate_checked(ok=ok, why=why)
             case act.MachineChecked(present, absent):
                 self._holding.on_machine_checked(present, absent)
+            case act.WatchdogFailed(why):
+                self._out.append(act.Alarm("watchdog_failed", why))
+                self._on_backstop_lost("the hardware watchdog cannot be petted")
             case act.SentinelLost(why):
                 self._out.append(act.Alarm("sentinel_lost", why))
                 self._on_backstop_lost("the sentinel is gone")

@@ -223,9 +223,11 @@ class Machine:
     def _perform_on_hardware(self, action: act.PetWatchdog | act.CloseWatchdog | act.Fence) -> None:
         match action:
             case act.PetWatchdog():
-                self._warn_if("watchdog_failed", self._hardware.pet())
+                why = self._hardware.pet()
+                if why:
+                    self._feed(act.WatchdogFailed(why))
             case act.CloseWatchdog():
-                self._warn_if("watchdog_failed", self._hardware.close())
+                self._warn_if("watchdog_not_closed", self._hardware.close())
             case act.Fence(how):
                 self._log.alarm("self_fence", how=how, why="this node could not be taken off")
                 self._warn_if("self_fence_failed", fence.fence(how))

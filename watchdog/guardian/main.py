@@ -184,9 +184,7 @@ def _run(the_plan: plan.Plan, log: Log, plan_fd: int, commands: Commands) -> int
     record, note = file.load()
     if note:
         log.warning("ledger", why=note)
-    lookout = None
-    if sentinel.is_needed(the_plan):
-        lookout = sentinel.start(the_plan, guardian.tag, node_lock, lock)
+    lookout = _fork_sentinel(the_plan, guardian.tag, node_lock, lock)
     barrier = _make_gate(the_plan, guardian.tag, log)
     policy = replace(
         the_plan.policy, has_gate=barrier is not None, has_sentinel=lookout is not None
@@ -211,13 +209,24 @@ def _run(the_plan: plan.Plan, log: Log, plan_fd: int, commands: Commands) -> int
     return code
 
 
+def _fork_sentinel(
+    the_plan: plan.Plan, tag: str, node_lock: int, guardian_lock: int
+) -> sentinel.Sentinel | None:
+    if not sentinel.is_needed(the_plan):
+        return None
+    return sentinel.start(the_plan, tag, node_lock, guardian_lock)
+
+
 def _make_gate(the_plan: plan.Plan, tag: str, log: Log) -> gate.Gate | None:
     """The kernel's gate, closed, if it is wanted and can be had."""
     if not the_plan.vips or the_plan.gate == "none":
         return None
     why = gate.trial(the_plan.vips, tag)
     if not why:
-        return gate.Gate(the_plan.vips, tag, the_plan.scheduling)
+        try:
+            return gate.Gate(the_plan.vips, tag, the_plan.scheduling)
+        except OSError as error:
+            why = error.strerror or str(error)
     if the_plan.gate == "nft":
         raise StartError(
             f'cluster.gate = "nft", but this kernel cannot: {why}; a Linux of 5.16 or newer with '

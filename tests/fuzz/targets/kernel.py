@@ -178,7 +178,7 @@ def proc_files() -> Target:
     mutate = Mutator(stat, (*NUMBERS, *NAMES, b" ", b"(", b")"), damage=0.1)
     mounts = pieces_sample(
         b"25 31 0:23 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
-        b"36 31 0:30 / /mnt/a\\040b rw - ext4 /dev/sda1 rw\n",
+        b"36 31 0:30 / /x/a\\040b rw - ext4 /dev/sda1 rw\n",
         rb"\S+",
     )
     other = Mutator([mounts], (b" ", b"\n", b"-", b" - ", b"\xff", b"cgroup2", b""), damage=0.2)

@@ -61,6 +61,15 @@ def test_the_hardware_is_petted_only_while_its_reset_would_come_by_hard() -> Non
     assert rig.round == first + 1
 
 
+def test_a_hardware_watchdog_that_fails_takes_the_node_off_and_ends_the_guardian() -> None:
+    """Its owner wants nothing to be on without it; the next start says what is wrong with it."""
+    rig = Rig(policy(**VIP_ONLY, watchdog_ns=T_HW_MS * MS)).start().on()
+    failed = rig.feed(act.WatchdogFailed("no such device"))
+    assert only(act.Alarm, failed) == [act.Alarm("watchdog_failed", "no such device")]
+    assert "RemoveVips" in names(failed)
+    assert only(act.TerminateNode, failed)
+
+
 def test_a_claim_too_old_for_the_hardware_is_refused() -> None:
     """It would begin without the protection that its owner asked for."""
     rig = Rig(policy(**VIP_ONLY, watchdog_ns=(HARD_MS - 100) * MS)).start()
