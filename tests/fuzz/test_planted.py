@@ -12,12 +12,11 @@ SEED = 99
 
 
 def hunt(name: str, seed: int) -> list[Fault]:
-    """The first fault of a target, if its budget finds one."""
+    """The faults of the first batch that has any, if the budget finds one."""
     if name == stateful.NAME:
         numbers = range(1, SEQUENCES)
         return stateful.run(seed, numbers, float("inf"), stop_at_fault=True).faults
-    target = registry.PLACES and registry.make(name)
-    assert target
+    target = registry.make(name)
     batches = range(int(INPUTS * target.share) // BATCH)
     return Run(target, seed, stop_at_fault=True).batches(batches).faults
 
@@ -29,7 +28,7 @@ def test_a_planted_bug_is_found(plant: Plant) -> None:
     with plant.planted():
         found = hunt(plant.target, SEED)
     registry.make.cache_clear()
-    assert [fault.kind for fault in found] == [plant.kind], found
+    assert {fault.kind for fault in found} == {plant.kind}, found
 
 
 def test_the_plants_cover_most_targets_and_every_kind() -> None:
