@@ -7,7 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.complete
 ROOT := $(filter 0,$(shell id -u))
-HOURS ?= 100
+HOURS ?= 60
 JOBS ?= 2
 INPUTS ?= 200000
 ARGS ?=
@@ -64,7 +64,7 @@ fix: $(STAMP) ## format, apply safe fixes, regenerate docs/states.md
 	$(VENV)/bin/ruff check --fix .
 	$(PY) -m tests.house.states > docs/states.md
 
-sim: $(STAMP) ## simulate: HOURS=100 cluster-hours, or SEEDS=20000, or SEED=123 with its trace
+sim: $(STAMP) ## simulate: HOURS=60 cluster-hours, or SEEDS=20000, or SEED=123 with its trace
 	$(PY) -m tests.simulation $(if $(SEED),--seed $(SEED),$(if $(SEEDS),--seeds $(SEEDS),--hours $(HOURS))) \
 		$(if $(SEED),,--jobs $(JOBS)) $(ARGS)
 

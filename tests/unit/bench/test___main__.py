@@ -15,7 +15,7 @@ def _chosen(*only: str, profiles: tuple[str, ...] = ("default",)) -> argparse.Na
 def test_all_is_measured_when_nothing_is_said() -> None:
     """What takes longest comes last."""
     files = ["failover-default", "idle", "postgres-killed", "ipc", "procd-2008", "detection"]
-    files.append("peers")
+    files += ["scale", "peers"]
     assert list(parts(_chosen())) == files
 
 
