@@ -18,8 +18,6 @@ from watchdog.cli.demo.processes import Running
 PACKAGES: Final = ("corosync", "pacemaker", "resource-agents")
 LOOK_S: Final = 0.5
 """Its own word is asked for no more often: each look is a program."""
-CLEANUP_LOOKS: Final = 40
-"""A start that failed on a busy machine is forgotten, as an operator would, before any fault."""
 HOMES: Final = {
     "/var/lib/pacemaker": ("blackbox", "cib", "cores", "pengine"),
     "/var/lib/corosync": (),
@@ -120,8 +118,6 @@ class Pacemaker:
         self._running: dict[str, Running] = {}
         self._looked_at = 0.0
         self._was_well = False
-        self._looks = 0
-        self._has_been_well = False
 
     def start_all(self) -> None:
         """Everything, from nothing."""
@@ -147,6 +143,9 @@ class Pacemaker:
             lines += [f"mkdir -p {own} {' '.join(str(own / one) for one in inner)}"]
             lines += [f"mount --bind {own} {folder}"]
         lines += ["chown -R hacluster:haclient /var/lib/pacemaker /var/log/pacemaker"]
+        # The agent starts its program by a login shell: nothing of root's own shall run in it.
+        lines += ["for one in .profile .bash_profile .bash_login .bashrc; do"]
+        lines += ["[ ! -f ~root/$one ] || mount --bind /dev/null ~root/$one; done"]
         lines += [f"corosync -f -c {self._stage.folder}/corosync.conf >>{home}/corosync.log 2>&1 &"]
         lines += ["n=0; until corosync-cmapctl -g runtime.votequorum.this_node_id >/dev/null 2>&1"]
         lines += ["do n=$((n+1)); [ $n -lt 100 ] || exit 1; sleep 0.1; done"]
@@ -203,10 +202,6 @@ class Pacemaker:
             except LabError:
                 self._was_well = False
             self._looked_at = time.monotonic()
-            self._has_been_well |= self._was_well
-            self._looks += 1
-            if not self._has_been_well and self._looks % CLEANUP_LOOKS == 0:
-                self.restore_service("")
         return self._was_well
 
     def kill_service(self, node: str) -> None:
