@@ -13,7 +13,7 @@ INPUTS ?= 200000
 ARGS ?=
 SHELL_FILES := $(shell grep -lE "^.!/bin/(ba)?sh" scripts/* packaging/* .ci/* 2>/dev/null)
 
-.PHONY: help setup demo test check rest fix sim golden planted system fuzz nemesis bench cover \
+.PHONY: help setup demo test check rest fix sim golden planted system boot fuzz nemesis bench cover \
 	install uninstall
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -78,6 +78,10 @@ golden: $(STAMP) ## rewrite the scenarios' output: review the diff, explain it i
 system: $(STAMP) ## real processes in network namespaces (as root)
 	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network system)
 	$(PY) -m tests.system $(ARGS)
+
+boot: $(STAMP) ## the unit under a real systemd, in namespaces (as root)
+	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network system)
+	$(PY) -m pytest -q tests/boot $(ARGS)
 
 fuzz: $(STAMP) ## fuzz every parser with INPUTS=200000 inputs, and a live node
 	$(PY) -m tests.fuzz --inputs $(INPUTS) --jobs $(JOBS) $(ARGS)

@@ -23,7 +23,6 @@ FIRST: Final = (
     "test_cli.py",
     "test_demo.py",
     "test_install.py",
-    "test_unit.py",
     "test_lifecheck_process.py",
     "test_scripts.py",
     "test_service.py",
