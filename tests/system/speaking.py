@@ -138,9 +138,16 @@ class Beat:
             with suppress(TimeoutError):
                 packet = self._tap.recv(65536)[14:]
                 body = (packet[0] & 15) * 4
-                size = int.from_bytes(packet[2:4], "big") - body - (packet[body + 12] >> 4) * 4
-                if packet[9] == _TCP and packet[12:16] == self._from and size > 0:
+                if packet[12:16] == self._from and _has_content(packet, body):
                     self.times_s.append(time.monotonic())
+
+
+def _has_content(packet: bytes, body: int) -> bool:
+    """Whether a datagram of the peers' port, or a TCP segment that is no bare acknowledgement."""
+    if packet[9] == _UDP:
+        return int.from_bytes(packet[body + 2 : body + 4], "big") == PORT
+    segment = body + (packet[body + 12] >> 4) * 4
+    return packet[9] == _TCP and int.from_bytes(packet[2:4], "big") > segment
 
 
 def _tap(cluster: SystemCluster, at: str) -> socket.socket:

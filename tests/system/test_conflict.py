@@ -19,14 +19,14 @@ HELD_S = 0.5
 LENGTHS = {VIP: 32, VIP6: 128}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def waiting() -> Iterator[SystemCluster]:
     """on_conflict = wait, the default."""
     with run_cluster(3) as cluster:
         yield cluster
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def taking() -> Iterator[SystemCluster]:
     """on_conflict = takeover."""
     with run_cluster(3, cluster='on_conflict = "takeover"') as cluster:

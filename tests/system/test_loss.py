@@ -150,13 +150,27 @@ def test_a_fifth_of_all_frames_lost_for_a_minute_moves_nothing_also_while_tcp_st
         cluster.wait_healthy()
 
 
+def all_warned(cluster: SystemCluster) -> bool:
+    """Whether everybody who says rounds tells of the firewall, once for each peer."""
+    leader = cluster.wait_coordinator()
+    told = {
+        name: sum(WARNING in text for text in cluster.status(name)["warnings"])
+        for name in cluster.names
+    }
+    return told == {name: 2 if name == leader else 1 for name in cluster.names}
+
+
 def test_a_firewall_that_drops_udp_moves_nothing_and_is_told(
     clusters: dict[str, SystemCluster],
 ) -> None:
     """TCP carries the rounds; everybody who says rounds warns, until they get through again."""
     with unmoved(clusters):
         with weather(clusters, "firewall", UDP) as dropped:
-            next(iter(clusters.values())).pause(FIREWALL_S)
+            first = next(iter(clusters.values()))
+            first.pause(FIREWALL_S)
+            for cluster in clusters.values():
+                wait = cluster.cluster.interrupt.wait
+                wait("all warned", functools.partial(all_warned, cluster), WATCHMAN_S)
             for profile, cluster in clusters.items():
                 leader = cluster.wait_coordinator()
                 for name in cluster.names:
