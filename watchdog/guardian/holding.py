@@ -189,8 +189,8 @@ class Holding:
             self.gating.armed(self._now, claim.soft_ns)
         elif self.gating.is_low(self._now, claim.soft_ns):
             self.out.append(act.Log("gate_refused", f"round {number}: {why}"))
-        if self.phase is not Phase.ARMING:
-            return
+        if self.phase is not Phase.ARMING or number != claim.round:
+            return  # of a round that a newer one has replaced, or of an earlier tenure
         fault = self._fault(claim) if ok else f"gate: {why}"
         if fault:
             self._refuse(fault)

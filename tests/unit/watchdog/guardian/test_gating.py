@@ -99,6 +99,18 @@ def test_a_claim_that_waits_for_its_gate_can_be_called_off(command: str) -> None
     assert rig.deadline.phase is Phase.OFF
 
 
+def test_a_claim_that_waits_for_its_gate_hears_no_answer_but_its_own_rounds() -> None:
+    """An arm that a newer one replaced is refused, and an earlier tenure's may come late."""
+    rig = gated()
+    rig.silent = {act.ArmGate}
+    rig.open()
+    rig.escalate()
+    for ok in (False, True):
+        rig.feed(act.GateArmed(1, rig.round + 5, ok, "" if ok else "another was armed instead"))
+        assert rig.deadline.phase is Phase.ARMING
+    assert Escalated(1) in told(rig.feed(act.GateArmed(1, rig.round, True, "")))
+
+
 def test_a_claim_that_grows_old_while_it_waits_for_its_gate_ends() -> None:
     """Somebody else's reload may hold the kernel for long."""
     rig = gated()
