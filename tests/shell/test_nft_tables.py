@@ -177,6 +177,22 @@ def test_what_cannot_be_made_says_what_and_why(kernel: Kernel) -> None:
     assert found.check() == tables.Outcome("")
 
 
+def test_a_look_that_is_not_answered_loses_nothing_but_five_in_a_row_do(
+    made: tables.Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who reloads rules all the time can hold off a listing; the VIP must not move."""
+
+    def busy() -> str:
+        raise OSError(errno.EAGAIN, "the rules change all the time")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(made, "_missing", busy)
+        seen = [made.check() for _ in range(tables.BLIND_MAX)]
+    assert [one.is_lost for one in seen] == [False] * (tables.BLIND_MAX - 1) + [True]
+    assert all("change all the time" in one.why for one in seen)
+    assert made.check() == tables.Outcome("")
+
+
 def test_removal_leaves_nothing_and_needs_nothing(made: tables.Tables, kernel: Kernel) -> None:
     """Some of them, or none, may be gone already."""
     nft(f"delete table arp {NAME}")

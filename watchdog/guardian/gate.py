@@ -181,8 +181,7 @@ class Gate:
             outcome = self._tables.open(job.no, job.round, timeout_ms)
         else:
             outcome = self._tables.arm(job.no, job.round, timeout_ms)
-        if outcome.remade:
-            self._answer(act.GateChecked(True, outcome.remade))
+        self._report(outcome)
         self._reply(job, outcome.why)
 
     def _reply(self, job: act.OpenTicket | act.ArmGate, why: str) -> None:
@@ -191,8 +190,10 @@ class Gate:
         self._answer(answer(job.no, job.round, not why, why))
 
     def _report(self, outcome: tables.Outcome) -> None:
-        if outcome.why or outcome.remade:
-            self._answer(act.GateChecked(not outcome.why, outcome.why or outcome.remade))
+        if outcome.is_lost:
+            self._answer(act.GateChecked(False, outcome.why))
+        elif outcome.remade:
+            self._answer(act.GateChecked(True, outcome.remade))
 
     def _remove(self) -> None:
         try:

@@ -15,14 +15,20 @@ from watchdog.guardian.nft import batch, leasing, listing, ruleset
 from watchdog.guardian.nft.kernel import Kernel, RefusedError
 from watchdog.guardian.plan import Vip
 
+BLIND_MAX: Final = 5
+"""So many looks without an answer, and the gate counts as lost."""
 _GENERATIONS: Final = 1 << 32
 
 
 class Outcome(NamedTuple):
-    """What came of a ticket or an arm; `remade` says why the tables had to be made anew."""
+    """What came of a call; `remade` says why the tables had to be made anew.
+
+    Not every fault is a gate that `is_lost`: a lease that could not be taken away lapses by itself.
+    """
 
     why: str
     remade: str = ""
+    is_lost: bool = False
 
 
 class Tables:
@@ -43,6 +49,8 @@ class Tables:
         self._commits = 0
         """Own transactions since the generation was read: each is one generation, at most."""
         self._is_proven = False
+        self._blind = 0
+        """Looks in a row that the kernel did not answer."""
 
     def make(self) -> None:
         """Make all of it anew, closed. Raises OSError that says what the kernel refused."""
@@ -90,7 +98,9 @@ class Tables:
             if error.errno != errno.ENOENT:
                 return Outcome(_say(error))
             remade = self._remake("its table is gone")
-            return Outcome(remade.why or "the gate had gone; the next round arms it", remade.remade)
+            if remade.why:
+                return remade
+            return Outcome("the gate had gone; the next round arms it", remade.remade)
         except OSError as error:
             return Outcome(_say(error))
         return Outcome(self._prove())
@@ -113,7 +123,10 @@ class Tables:
         try:
             missing = self._missing()
         except OSError as error:
-            return Outcome(_say(error))
+            # Somebody's rules change all the time, or memory is short: that is no gate lost yet.
+            self._blind += 1
+            return Outcome(_say(error), is_lost=self._blind >= BLIND_MAX)
+        self._blind = 0
         return self._remake(missing) if missing else Outcome("")
 
     def remove(self) -> None:
@@ -137,7 +150,7 @@ class Tables:
             self.make()
         except OSError as error:
             self._made = ()
-            return Outcome(f"{why}, and it cannot be made anew: {error.strerror}")
+            return Outcome(f"{why}, and it cannot be made anew: {error.strerror}", is_lost=True)
         return Outcome("", f"{why}; it was made anew, closed")
 
     def _open_again(
