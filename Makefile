@@ -48,7 +48,7 @@ rest: $(STAMP) ## `make test` without `make check`
 	@log=$$(mktemp); idle=$$(command -v chrt >/dev/null && echo "chrt --idle 0"); \
 		$$idle $(MAKE) --no-print-directory sim >$$log 2>&1 & sim=$$!; \
 		trap 'kill $$sim 2>/dev/null' INT TERM; \
-		$(MAKE) --no-print-directory planted system fuzz; code=$$?; \
+		$(MAKE) --no-print-directory --keep-going planted system fuzz; code=$$?; \
 		wait $$sim || code=1; cat $$log; rm -f $$log; exit $$code
 
 check: $(STAMP) ## formatter, linters, types, shell scripts, fast tests
