@@ -88,14 +88,16 @@ def test_pgpools_requests_are_served(plan: NodePlan) -> None:
 
 
 def test_a_registered_client_is_told_of_the_whole_life_of_a_node(plan: NodePlan) -> None:
-    """From loading to leading, armed, and down again when it is called dead."""
+    """Armed when it leads, down again when it is called dead, and armed again."""
 
     def talk(line: Subscription) -> list[str]:
         with line:
             first = line.wait(PUSH_S)
             assert first is not None
-            assert first.body == {"event": "disarmed"}
-            assert until_pushed(line, "armed")["epoch"] > 0
+            # What is so at that moment comes first; a busy machine may register when all is done.
+            armed = first.body if "epoch" in first.body else until_pushed(line, "armed")
+            assert armed["event"] == "armed"
+            assert armed["epoch"] > 0
             report(line, "dead", "no process")
             until_pushed(line, "disarmed")
             lost = until_pushed(line, "coordinator")
