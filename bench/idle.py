@@ -51,6 +51,7 @@ def _watch(cluster: SystemCluster, coordinator: str, seconds: float) -> Costs:
     standby = next(name for name in cluster.names if name != coordinator)
     processes = {
         "guardian": cluster.guardian_pid,
+        "sentinel": cluster.sentinel_pid,
         "node": cluster.node_pid,
         "lifecheck": cluster.lifecheck_pid,
     }
