@@ -108,9 +108,7 @@ class Wire:
                 continue
             *_, operation, _, address, _, _ = _BODY.unpack_from(frame, 14)
             if operation == 2 and address == self._vip:
-                self._open.clear()
-        self._answered_ns = 0
-        self._is_silent = False
+                self._answered()
 
     def _answered(self) -> None:
         if self._open:
