@@ -178,6 +178,9 @@ class NodeProcess:
 
     def _arm(self) -> None:
         self._due_ns = self.node.next_deadline
+        self._arm_again()
+
+    def _arm_again(self) -> None:
         due = self.machine.clock.when_boot_shows(self._due_ns)
         heap = self.stage.heap
         if self._wake >= 0 and self._wake <= due and self._wake > heap.now:
@@ -193,7 +196,7 @@ class NodeProcess:
         if self.frozen:
             return
         if self.machine.clock.read(self.stage.heap.now).boot_ns < self._due_ns:
-            self._arm()
+            self._arm_again()
         else:
             self._step(events.Ticked())
 

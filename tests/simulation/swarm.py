@@ -5,6 +5,7 @@ seeds one by one and hand back plain data.
 """
 
 import contextlib
+import gc
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,8 @@ from tests.simulation.world import World
 from watchdog.instant import SECOND
 
 REPLAYS_MAX: Final = 20
+COLLECT_EVERY: Final = (50_000, 20, 50)
+"""Thresholds of the collector: worlds make many objects and few cycles, so it should look seldom."""
 
 
 @dataclass(slots=True)
@@ -84,12 +87,13 @@ def run_many(
     hours: float | None = None,
 ) -> Iterator[Outcome]:
     """Run seeds in turn on `jobs` processes (1: in this one), until `hours` are simulated."""
+    gc.set_threshold(*COLLECT_EVERY)
     run = partial(run_seed, profile=profile, topology=topology)
     left_ns = float("inf") if hours is None else hours * 3600 * SECOND
     with contextlib.ExitStack() as stack:
         results: Iterator[Outcome] = map(run, seeds)
         if jobs > 1:
-            pool = stack.enter_context(ProcessPoolExecutor(jobs))
+            pool = stack.enter_context(ProcessPoolExecutor(jobs, None, gc.set_threshold, COLLECT_EVERY))
             results = _in_batches(pool, run, seeds, 8 * jobs)
         for outcome in results:
             yield outcome
