@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,32 @@ def test_what_is_not_permitted_is_refused_with_the_ways_out() -> None:
         )  # fmt: skip
         assert "NotPermittedError" in done.stderr
         assert "LimitRTPRIO" in done.stderr
+
+
+@pytest.mark.root
+def test_niceness_counts_beside_other_sessions_and_a_terminals_is_left_alone() -> None:
+    """The kernel may give every session the same, however nice its processes are."""
+    group = Path("/proc/self/autogroup")
+    if not group.exists():
+        return  # this kernel has no such groups, and nothing has to be done
+    code = (
+        "from pathlib import Path\n"
+        "from watchdog.guardian import scheduling\n"
+        "scheduling.lift_session({!r})\n"
+        "print(Path('/proc/self/autogroup').read_text().split()[-1])\n"
+    )
+
+    def lifted(scheduling_class: str, *, leads: bool) -> str:
+        command = [sys.executable, "-c", code.format(scheduling_class)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, start_new_session=leads
+        )
+        return done.stdout.strip()
+
+    ours = group.read_text(encoding="ascii").split()[-1]
+    assert lifted("nice", leads=True) == "-20"
+    assert lifted("rt", leads=True) == "0"
+    assert lifted("nice", leads=False) == ours
 
 
 @pytest.mark.root

@@ -31,6 +31,19 @@ def test_it_gets_the_environment_and_descriptors_it_is_given() -> None:
     assert words[1:] == [str(os.SCHED_OTHER), "/usr/bin:/bin"]
 
 
+def test_a_process_may_stay_in_our_session_but_not_in_our_group() -> None:
+    """A niceness counts within a session; a terminal's Ctrl-C is for its foreground group."""
+    show = "import os; print(os.getsid(0), os.getpgid(0), os.getpid())"
+    readable, writable = os.pipe2(os.O_CLOEXEC)
+    argv = [sys.executable, "-I", "-c", show]
+    pid = spawning.spawn(argv, ENVIRONMENT, [(writable, 1)], is_leader=False)
+    os.close(writable)
+    with os.fdopen(readable) as output:
+        words = [int(word) for word in output.read().split()]
+    assert os.waitpid(pid, 0)[1] == 0
+    assert words == [os.getsid(0), pid, pid]
+
+
 def test_what_cannot_be_started_is_an_error() -> None:
     """Also in the real-time class, which is the caller's again afterwards."""
     before = os.sched_getscheduler(0)

@@ -48,7 +48,8 @@ class NodeProcess:
     ) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            self.pid = _spawn(command, theirs, handles, account)
+            is_leader = scheduling_class != "nice"
+            self.pid = _spawn(command, theirs, handles, account, is_leader=is_leader)
         except OSError:
             ours.close()
             raise
@@ -102,6 +103,8 @@ def _spawn(
     theirs: socket.socket,
     handles: Handles,
     account: users.Account | None,
+    *,
+    is_leader: bool,
 ) -> int:
     numbers = ["--guard-fd", str(GUARD_FD), "--plan-fd", str(PLAN_FD), "--key-fd", str(KEY_FD)]
     whose = users.prefix(account, keeps_nothing=True) if account else []
@@ -114,17 +117,24 @@ def _spawn(
     }
     for fd in (handles.plan, handles.key):
         os.lseek(fd, 0, os.SEEK_SET)  # the offset is shared with the node before, which has read
-    return spawn(argv, given, ENVIRONMENT)
+    return spawn(argv, given, ENVIRONMENT, is_leader=is_leader)
 
 
-def spawn(argv: list[str], given: Mapping[int, int], environment: Mapping[str, str]) -> int:
+def spawn(
+    argv: list[str],
+    given: Mapping[int, int],
+    environment: Mapping[str, str],
+    *,
+    is_leader: bool = True,
+) -> int:
     """Pid of a process with exactly the `given` descriptors (target -> ours) above stderr.
 
-    It leads a session of its own. Raises OSError.
+    It leads a session of its own, unless not `is_leader` (`spawning.spawn`). Raises OSError.
     """
     moved = {to: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, ABOVE_ALL) for to, fd in given.items()}
     try:
-        return spawning.spawn(argv, environment, [(fd, to) for to, fd in moved.items()])
+        moves = [(fd, to) for to, fd in moved.items()]
+        return spawning.spawn(argv, environment, moves, is_leader=is_leader)
     finally:
         for fd in moved.values():
             os.close(fd)

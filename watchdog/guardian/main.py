@@ -6,7 +6,6 @@ Rule: all decisions are in `deadline`, all acts in `machine`; here is the order 
 
 import contextlib
 import gc
-import hashlib
 import os
 import signal
 import sys
@@ -75,8 +74,7 @@ class Guardian:
         self._inputs: deque[act.Input] = deque()
         self._deadline: Deadline | None = None
         self._signals = self._take_signals()
-        self.tag = hashlib.sha256(os.path.realpath(the_plan.data_dir).encode()).hexdigest()[:12]
-        """Tells what is ours in the kernel from what other guardians of this machine made."""
+        self.tag = folders.tag_of(the_plan.data_dir)
         self.machine = Machine(the_plan, self._loop, log, self._inputs.append, self.tag)
         self._stall_ns = the_plan.policy.slack_ns // 2
         self._log = log
@@ -168,6 +166,7 @@ def _run(the_plan: plan.Plan, log: Log, plan_fd: int, commands: Commands) -> int
     _make_folders(the_plan, account)
     lock = locks.take_guardian_lock(the_plan.data_dir)
     scheduling.apply_to_self(the_plan.scheduling)
+    scheduling.lift_session(the_plan.scheduling)
     why = scheduling.lock_memory()
     if why:
         log.warning("memory_not_locked", why=why)

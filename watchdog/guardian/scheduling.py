@@ -7,6 +7,7 @@ the others' promises.  Not permitted is refused at the start, with the ways out.
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -16,6 +17,8 @@ GUARDIAN_PRIORITY: Final = 10
 NODE_PRIORITY: Final = 9
 LAST_PRIORITY: Final = 1
 NICE: Final = -20
+LIFTS_MAX: Final = 10
+LIFT_AGAIN_S: Final = 0.02
 WAYS_OUT: Final = (
     "run it as root, or grant CAP_SYS_NICE (systemd: AmbientCapabilities=CAP_SYS_NICE) or "
     "LimitRTPRIO=20 (for rt) or LimitNICE=-20 (for nice); or set cluster.scheduling to another "
@@ -39,6 +42,27 @@ def apply_to_self(scheduling: str) -> None:
         raise NotPermittedError(
             f"scheduling = {scheduling!r} is not permitted: {WAYS_OUT}"
         ) from None
+
+
+def lift_session(scheduling: str) -> None:
+    """Let our niceness count beside other sessions, too; to be called once at the start.
+
+    Where the kernel groups by session (sched(7), "The autogroup feature"), all processes of one
+    share what a single process would get, and a niceness counts only among them.  A session that
+    we do not lead, such as that of a terminal, is its user's and stays as it is.
+    """
+    if scheduling != "nice" or os.getsid(0) != os.getpid():
+        return
+    for _ in range(LIFTS_MAX):
+        try:
+            with open("/proc/self/autogroup", "w", encoding="ascii") as file:
+                file.write(str(NICE))
+        except BlockingIOError:  # somebody did the same less than a tenth of a second ago
+            time.sleep(LIFT_AGAIN_S)
+        except OSError:  # a kernel without such groups, or nothing that we may change
+            return
+        else:
+            return
 
 
 def apply_to_node(pid: int, scheduling: str) -> str:

@@ -14,9 +14,9 @@ import signal
 import sys
 from typing import Final, NamedTuple, Never
 
-from watchdog.guardian import clock, gate, scheduling
+from watchdog.guardian import clock, gate, processes, scheduling
 from watchdog.guardian.due import Due, wake_ns
-from watchdog.guardian.leftovers import Leftovers, end_process
+from watchdog.guardian.leftovers import Leftovers
 from watchdog.guardian.log import Log
 from watchdog.guardian.page import NEVER, NOBODY, NodeRecord, Page, Watched
 from watchdog.guardian.plan import Plan
@@ -85,6 +85,7 @@ def _settle(given: Given) -> str:
     with contextlib.suppress(OSError), open("/proc/self/comm", "w") as file:
         file.write(NAME)
     scheduling.lock_memory()  # the guardian has said it when this is not permitted
+    scheduling.lift_session(given.plan.scheduling)
     if given.plan.scheduling != "rt":
         return ""  # niceness was inherited
     try:
@@ -237,7 +238,7 @@ class Life:
     def _end_everything(self) -> str:
         left = self._take_off(0, is_again=False)
         node = self._node
-        if node.pid and not end_process(node.pid, node.start):
+        if node.pid and not processes.end(node.pid, node.start):
             return left or f"the node process, pid {node.pid}, does not end"
         return left
 

@@ -17,18 +17,25 @@ def spawn(
     argv: list[str],
     environment: Mapping[str, str],
     moves: Sequence[tuple[int, int]],
+    *,
+    is_leader: bool = True,
 ) -> int:
-    """Pid of a session leader with our descriptors moved (ours, target). Raises OSError."""
+    """Pid of a process with our descriptors moved (ours, target). Raises OSError.
+
+    It leads a session of its own, or, not `is_leader`, a process group of ours: then what
+    `scheduling.lift_session` did for us is done for it.
+    """
     actions = [(os.POSIX_SPAWN_DUP2, fd, target) for fd, target in moves]
     with _our_class_is_inherited() as is_inherited:
         param = os.sched_param(scheduling.NODE_PRIORITY)
-        begin: dict[str, Any] = {"scheduler": (os.SCHED_RR, param)} if is_inherited else {}
+        begin: dict[str, Any] = {"setsid": True} if is_leader else {"setpgroup": 0}
+        if is_inherited:
+            begin["scheduler"] = (os.SCHED_RR, param)
         pid = os.posix_spawn(
             argv[0],
             argv,
             environment,
             file_actions=actions,
-            setsid=True,
             setsigmask=(),
             setsigdef=processes.OUR_SIGNALS,
             **begin,
