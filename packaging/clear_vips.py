@@ -6,8 +6,6 @@ keeps them silent.  Reads only the `[vip]` tables and `data_dir`, so that a conf
 broken by the edit before a restart is still cleaned up after.  VIPs need nothing but `ip`.
 """
 
-import hashlib
-import os
 import subprocess
 import sys
 import tomllib
@@ -44,21 +42,22 @@ def holds(address: str, interface: str) -> bool:
     return bool(shown.stdout.strip())
 
 
-def tag(config: dict[str, object]) -> str:
-    """What the daemon of this data directory marks its things with."""
+def data_dir(config: dict[str, object]) -> str:
+    """The data directory, which tells one daemon's things in the kernel from another's."""
     cluster = config.get("cluster", {})
     folder = cluster.get("data_dir") if isinstance(cluster, dict) else None
-    path = os.path.realpath(folder if isinstance(folder, str) else DEFAULT_DATA_DIR)
-    return hashlib.sha256(path.encode()).hexdigest()[:12]
+    return folder if isinstance(folder, str) else DEFAULT_DATA_DIR
 
 
 def clear_gate(config: dict[str, object]) -> str:
     """Remove the gate's tables; what is wrong."""
     try:
-        from watchdog.guardian.gate import clear  # noqa: PLC0415 - a VIP goes without it
+        # A VIP goes without them.
+        from watchdog.guardian.folders import tag_of  # noqa: PLC0415
+        from watchdog.guardian.gate import clear  # noqa: PLC0415
     except ImportError as error:
         return f"{error}; `nft list tables` shows what is left of the gate"
-    return clear(tag(config))
+    return clear(tag_of(data_dir(config)))
 
 
 def main(file: str) -> int:

@@ -1,6 +1,7 @@
 """The data and run directories: made, narrowed, handed over, or refused with the reason."""
 
 import grp
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -86,3 +87,12 @@ def test_state_of_a_run_as_root_is_handed_over(tmp_path: Path) -> None:
     os.link(tmp_path / "other", tmp_path / "state")
     folders.prepare(str(tmp_path), folders.DATA_MODE, 65534, 65534)
     assert (tmp_path / "other").stat().st_uid == 0
+
+
+def test_the_tag_is_of_the_directory_and_not_of_a_way_to_it(tmp_path: Path) -> None:
+    """Whoever cleans up after a guardian reads the path from the file, links and all."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to("data")
+    digest = hashlib.sha256(str((tmp_path / "data").resolve()).encode()).hexdigest()
+    for way in ("data", "link", "link/../data"):
+        assert folders.tag_of(str(tmp_path / way)) == digest[:12]

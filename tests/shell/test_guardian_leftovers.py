@@ -1,48 +1,11 @@
-"""Ending processes that are nobody's children, and telling them from others."""
+"""What a guardian and its hooks left: found by the mark, and ended."""
 
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 
-import pytest
-
-from watchdog.guardian import leftovers, marks, processes
-
-SLEEPER = ("/bin/sleep", "300")
-
-
-@pytest.fixture
-def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that nobody waits for but its test."""
-    with subprocess.Popen(SLEEPER) as child:
-        yield child
-        child.kill()
-
-
-def _start_of(pid: int) -> int:
-    found = processes.stat_of(pid)
-    assert found
-    return found.start
-
-
-def test_a_process_is_ended_and_then_gone(sleeper: subprocess.Popen[bytes]) -> None:
-    """A zombie is gone: it waits for its parent, who may be stopped."""
-    start = _start_of(sleeper.pid)
-    leftovers.end_process(sleeper.pid, start)
-    os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)
-    assert leftovers.end_process(sleeper.pid, start)
-    assert sleeper.wait() == -signal.SIGKILL
-    assert leftovers.end_process(sleeper.pid, start)
-
-
-def test_a_number_that_is_another_process_by_now_is_spared(
-    sleeper: subprocess.Popen[bytes],
-) -> None:
-    """The one that was meant is gone."""
-    assert leftovers.end_process(sleeper.pid, _start_of(sleeper.pid) - 1)
-    assert sleeper.poll() is None
+from watchdog.guardian import leftovers, marks
 
 
 def test_the_mark_goes_to_whatever_is_started() -> None:

@@ -1,12 +1,48 @@
 """Processes by pid and start time: only exactly those, and only our own descendants."""
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+
+import pytest
 
 from watchdog.guardian import processes
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that nobody waits for but its test."""
+    with subprocess.Popen(SLEEP) as child:
+        yield child
+        child.kill()
+
+
+def _start_of(pid: int) -> int:
+    found = processes.stat_of(pid)
+    assert found
+    return found.start
+
+
+def test_a_process_is_ended_and_then_gone(sleeper: subprocess.Popen[bytes]) -> None:
+    """A zombie is gone: it waits for its parent, who may be stopped."""
+    start = _start_of(sleeper.pid)
+    processes.end(sleeper.pid, start)
+    os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)
+    assert processes.end(sleeper.pid, start)
+    assert sleeper.wait() == -signal.SIGKILL
+    assert processes.end(sleeper.pid, start)
+
+
+def test_a_number_that_is_another_process_by_now_is_spared(
+    sleeper: subprocess.Popen[bytes],
+) -> None:
+    """The one that was meant is gone."""
+    assert processes.end(sleeper.pid, _start_of(sleeper.pid) - 1)
+    assert sleeper.poll() is None
 
 
 def test_a_process_is_killed_only_under_its_start_time() -> None:

@@ -1,4 +1,4 @@
-"""Everything that hooks of one kind have started: one group that can be killed as a whole.
+"""Everything that hooks, a helper or restart actions have started: a group killed as a whole.
 
 A cgroup v2 wherever one is mounted and may be made (no controller is needed; a daemon that forks
 twice stays in it); else all descendants of the guardian, which as a subreaper inherits orphans.

@@ -4,9 +4,7 @@ Rule: gone means that the kernel says so.  The hooks' cgroup is emptied where th
 is not in it (it was just started, or there is no cgroup) is found by the mark that it inherited.
 """
 
-import contextlib
 import os
-import select
 import signal
 from typing import Final
 
@@ -90,7 +88,7 @@ def _kill_marked(pid: int, mark: int) -> bool:
     except OSError:
         return False
     try:
-        if _has_ended(fd) or not marks.is_marked(pid, mark):
+        if processes.has_ended(fd) or not marks.is_marked(pid, mark):
             return False
         signal.pidfd_send_signal(fd, signal.SIGKILL)
     except OSError:
@@ -115,29 +113,4 @@ def _cgroups_of(pid: int) -> str:
 
 def _end_now(pid: int) -> bool:
     found = processes.stat_of(pid)
-    return not found or end_process(pid, found.start)
-
-
-def end_process(pid: int, start: int) -> bool:
-    """SIGKILL exactly that process; whether it is gone, be it that nobody has waited for it."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    try:
-        found = processes.stat_of(pid)
-        if not found or found.start != start or _has_ended(fd):
-            return True
-        with contextlib.suppress(OSError):
-            signal.pidfd_send_signal(fd, signal.SIGKILL)
-        return _has_ended(fd)
-    finally:
-        os.close(fd)
-
-
-def _has_ended(pidfd: int) -> bool:
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    return bool(poll.poll(0))
+    return not found or processes.end(pid, found.start)

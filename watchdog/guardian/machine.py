@@ -42,7 +42,7 @@ PROBES: Final = 2
 
 
 class Means(NamedTuple):
-    """What a node process and helpers are started with, and whom the service manager is."""
+    """What the start has made ready: how node and helpers are started, and who stands behind."""
 
     command: tuple[str, ...]
     handles: Handles

@@ -6,6 +6,7 @@ that was opened before the start time was compared.
 
 import contextlib
 import os
+import select
 import signal
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
@@ -40,7 +41,7 @@ def stat_of(pid: int) -> Stat | None:
 
 
 def kill(pid: int, start: int) -> bool:
-    """SIGKILL exactly that process; False when it is gone."""
+    """SIGKILL exactly that process; whether it was there (`end`: whether it is gone)."""
     try:
         fd = os.pidfd_open(pid)
     except OSError:
@@ -55,6 +56,32 @@ def kill(pid: int, start: int) -> bool:
     finally:
         os.close(fd)
     return True
+
+
+def end(pid: int, start: int) -> bool:
+    """SIGKILL exactly that process; whether it is gone, be it that nobody has waited for it."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    try:
+        found = stat_of(pid)
+        if not found or found.start != start or has_ended(fd):
+            return True
+        with contextlib.suppress(OSError):
+            signal.pidfd_send_signal(fd, signal.SIGKILL)
+        return has_ended(fd)
+    finally:
+        os.close(fd)
+
+
+def has_ended(pidfd: int) -> bool:
+    """Whether it has ended, be it that nobody has waited for it."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _everybody() -> Iterator[tuple[int, Stat]]:

@@ -8,6 +8,8 @@ import struct
 from collections.abc import Iterable
 from typing import Final
 
+from watchdog.guardian import netlink
+
 NLA_F_NESTED: Final = 0x8000
 NLA_TYPE_MASK: Final = 0x3FFF
 
@@ -16,8 +18,7 @@ _HEADER: Final = struct.Struct("=HH")
 
 def raw(kind: int, value: bytes) -> bytes:
     """One attribute, padded to four bytes."""
-    padding = b"\0" * (-len(value) % 4)
-    return _HEADER.pack(_HEADER.size + len(value), kind) + value + padding
+    return netlink.attribute(kind, value)
 
 
 def u32(kind: int, value: int) -> bytes:
