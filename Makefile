@@ -56,7 +56,8 @@ check: $(STAMP) ## formatter, linters, types, shell scripts, fast tests
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	shellcheck $(SHELL_FILES)
-	$(PY) -m pytest -q tests/house tests/unit tests/wire tests/scenarios tests/shell $(ARGS)
+	$(PY) -m pytest -q tests/house tests/unit tests/wire tests/compatibility tests/scenarios \
+		tests/shell $(ARGS)
 
 fix: $(STAMP) ## format, apply safe fixes, regenerate docs/states.md
 	$(VENV)/bin/ruff format .
@@ -100,6 +101,6 @@ uninstall: ## remove what install wrote, keep configuration and data (PURGE=1: t
 	@DESTDIR=$(DESTDIR) PURGE=$(PURGE) sh packaging/uninstall.sh
 
 cover: $(STAMP) ## branch coverage of core, wire and the rest
-	$(VENV)/bin/coverage run -m pytest -q tests/unit tests/wire tests/scenarios tests/shell
+	$(VENV)/bin/coverage run -m pytest -q tests/unit tests/wire tests/compatibility tests/scenarios tests/shell
 	$(VENV)/bin/coverage report --include='watchdog/core/*,watchdog/wire/*' --fail-under=100
 	$(VENV)/bin/coverage report --fail-under=90

@@ -24,7 +24,8 @@ FENCE = re.compile(r"`[^`\n]+`|^```.*?^```", re.MULTILINE | re.DOTALL)
 def documents() -> list[Path]:
     """Every document of the repository."""
     top = sorted(REPOSITORY.glob("*.md"))
-    return [*top, *(f for d in ("docs", "scripts") for f in sorted((REPOSITORY / d).rglob("*.md")))]
+    folders = [REPOSITORY / name for name in ("bench", "docs", "scripts")]
+    return [*top, *(file for folder in folders for file in sorted(folder.rglob("*.md")))]
 
 
 def test_the_table_of_states_is_the_one_in_the_document() -> None:
@@ -122,7 +123,7 @@ def test_each_make_target_is_declared_phony() -> None:
     assert _make_targets() == set(lines.replace("\\", " ").split())
 
 
-def test_every_command_of_the_contributing_guide_is_a_target() -> None:
+def test_the_contributing_guide_explains_every_target() -> None:
     """The guide lists all of them, so that nobody reads the Makefile to find one."""
     guide = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
     none(
