@@ -1,4 +1,4 @@
-"""Bugs planted on purpose, one for each kind of fault: a fuzzer that finds none proves nothing.
+"""Planted bugs, of every kind of fault but the leak: a fuzzer that finds none proves nothing.
 
 Each is what a careless change might do to one shipped function; what triggers it is never in a
 sample, and only in some of the mutated inputs.

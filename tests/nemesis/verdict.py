@@ -42,7 +42,7 @@ class Change(NamedTuple):
 
 
 class Overlap(NamedTuple):
-    """Two nodes answered for one VIP; `seconds` may be 0 where only the order tells it."""
+    """Two nodes answered for one VIP; if only the order tells it, `seconds` is one nanosecond."""
 
     vip: str
     nodes: tuple[str, str]
