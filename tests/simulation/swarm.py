@@ -21,7 +21,7 @@ from watchdog.instant import SECOND
 
 REPLAYS_MAX: Final = 20
 COLLECT_EVERY: Final = (50_000, 20, 50)
-"""Thresholds of the collector: worlds make many objects and few cycles, so it should look seldom."""
+"""Thresholds of the collector: worlds make many objects and few cycles, so it looks seldom."""
 
 
 @dataclass(slots=True)
@@ -93,7 +93,8 @@ def run_many(
     with contextlib.ExitStack() as stack:
         results: Iterator[Outcome] = map(run, seeds)
         if jobs > 1:
-            pool = stack.enter_context(ProcessPoolExecutor(jobs, None, gc.set_threshold, COLLECT_EVERY))
+            workers = ProcessPoolExecutor(jobs, None, gc.set_threshold, COLLECT_EVERY)
+            pool = stack.enter_context(workers)
             results = _in_batches(pool, run, seeds, 8 * jobs)
         for outcome in results:
             yield outcome

@@ -208,6 +208,7 @@ class Conversation:
         if office is None:
             parts.candidacy.hint(nack.term)
             return
+        office.lease.refusals[peer] = nack.reason
         if office.phase is Phase.RESIGNING or nack.reason == "members":
             return
         if nack.reason == "promise":

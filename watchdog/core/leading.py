@@ -19,6 +19,7 @@ from watchdog.core.outbox import Context
 from watchdog.core.vip_probe import VipProbe
 from watchdog.instant import MS, SECOND, Instant, elapsed_hi
 
+LEASE_LOST: Final = "lease_lost"
 PROBE_GRACE_NS: Final = 2 * SECOND
 """While somebody answers for the VIP, an escalation may take so much longer."""
 
@@ -181,7 +182,7 @@ class Leadership:
         if self.phase is Phase.RESIGNING:
             return ""
         if self.lease.start is not None and self.lease.left_ns(now) <= 0:
-            return "lease_lost"
+            return LEASE_LOST
         if self._ctx.guard.unanswered_ns(now) >= timing.soft_ns:
             return "guardian_silent"
         if self.phase is not Phase.ESCALATED and now.boot_ns >= self._escalation_end_ns():

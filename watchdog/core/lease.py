@@ -31,6 +31,8 @@ class Lease:
         self._sent: OrderedDict[int, Instant] = OrderedDict()
         self._newest: LeaseRound | None = None
         self._grants: dict[str, LeaseRound] = {}
+        self.refusals: dict[str, str] = {}
+        """Of voters that refused since they granted last, the word they gave."""
 
     def open_round(self, now: Instant) -> OpenRound:
         """Start a round: nothing is sent before the guardian has opened it."""
@@ -61,7 +63,12 @@ class Lease:
         known = self._grants.get(voter)
         if known is None or grant.round > known.round:
             self._grants[voter] = LeaseRound(grant.round, sent)
+            self.refusals.pop(voter, None)
         return True
+
+    def granted_by(self, voter: str) -> LeaseRound | None:
+        """The newest round that `voter` has granted."""
+        return self._grants.get(voter)
 
     def granted_within(self, voter: str, ns: int, now: Instant) -> bool:
         """Whether `voter` granted a round sent less than `ns` ago."""

@@ -38,9 +38,10 @@ from watchdog.core.events import (
     Ticked,
     UplinkChanged,
 )
+from watchdog.core.evidence import of_lost_lease
 from watchdog.core.greeting import Greeting
 from watchdog.core.health import Health
-from watchdog.core.leading import Phase
+from watchdog.core.leading import LEASE_LOST, Phase
 from watchdog.core.messages import GONE_NO, Release, Tenure
 from watchdog.core.orders import Orders
 from watchdog.core.parts import Parts
@@ -138,6 +139,9 @@ class Node:
         if fault == "guardian_silent":
             parts.resign(fault, now, releases=False)
         elif fault:
+            if fault == LEASE_LOST:
+                why = of_lost_lease(office.lease, parts.roster, parts.guard, now)
+                parts.out.note("lease_lost", why=why)
             parts.resign(fault, now)
 
     def _jumped(self, now: Instant) -> None:

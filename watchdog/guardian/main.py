@@ -165,8 +165,7 @@ def _run(the_plan: plan.Plan, log: Log, plan_fd: int, commands: Commands) -> int
         log.warning("privileges_kept", why=note)
     _make_folders(the_plan, account)
     lock = locks.take_guardian_lock(the_plan.data_dir)
-    scheduling.apply_to_self(the_plan.scheduling)
-    scheduling.lift_session(the_plan.scheduling)
+    scheduling.apply_at_start(the_plan.scheduling)
     why = scheduling.lock_memory()
     if why:
         log.warning("memory_not_locked", why=why)

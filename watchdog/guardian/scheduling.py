@@ -7,7 +7,7 @@ the others' promises.  Not permitted is refused at the start, with the ways out.
 
 import contextlib
 import os
-import time
+import select
 from collections.abc import Iterator
 from typing import Final
 
@@ -18,7 +18,7 @@ NODE_PRIORITY: Final = 9
 LAST_PRIORITY: Final = 1
 NICE: Final = -20
 LIFTS_MAX: Final = 10
-LIFT_AGAIN_S: Final = 0.02
+LIFT_AGAIN_MS: Final = 20
 WAYS_OUT: Final = (
     "run it as root, or grant CAP_SYS_NICE (systemd: AmbientCapabilities=CAP_SYS_NICE) or "
     "LimitRTPRIO=20 (for rt) or LimitNICE=-20 (for nice); or set cluster.scheduling to another "
@@ -44,6 +44,12 @@ def apply_to_self(scheduling: str) -> None:
         ) from None
 
 
+def apply_at_start(scheduling: str) -> None:
+    """Give this process its class, also beside other sessions. Raises NotPermittedError."""
+    apply_to_self(scheduling)
+    lift_session(scheduling)
+
+
 def lift_session(scheduling: str) -> None:
     """Let our niceness count beside other sessions, too; to be called once at the start.
 
@@ -58,7 +64,7 @@ def lift_session(scheduling: str) -> None:
             with open("/proc/self/autogroup", "w", encoding="ascii") as file:
                 file.write(str(NICE))
         except BlockingIOError:  # somebody did the same less than a tenth of a second ago
-            time.sleep(LIFT_AGAIN_S)
+            select.poll().poll(LIFT_AGAIN_MS)
         except OSError:  # a kernel without such groups, or nothing that we may change
             return
         else:
