@@ -101,10 +101,11 @@ class Wire:
         """Take what came; only an answer of this node about the VIP counts."""
         for _ in range(64):
             try:
-                frame = self._socket.recv(256)
+                frame, (_, _, kind, *_) = self._socket.recvfrom(256)
             except OSError:
                 return
-            if len(frame) < 14 + _BODY.size:
+            # What the bridge sends out here are the others' words, such as a new holder's.
+            if kind == socket.PACKET_OUTGOING or len(frame) < 14 + _BODY.size:
                 continue
             *_, operation, _, address, _, _ = _BODY.unpack_from(frame, 14)
             if operation == 2 and address == self._vip:

@@ -26,6 +26,7 @@ class FakePort:
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []
+        self.kind = socket.PACKET_HOST
 
     def getsockname(self) -> tuple[str, int, int, int, bytes]:
         """With the hardware address last, as packet sockets have it."""
@@ -35,11 +36,11 @@ class FakePort:
         """Take the question; `frames` is what is said to it."""
         return len(frame)
 
-    def recv(self, _: int) -> bytes:
+    def recvfrom(self, _: int) -> tuple[bytes, tuple[str, int, int, int, bytes]]:
         """The next frame; BlockingIOError when there is none."""
         if not self.frames:
             raise BlockingIOError
-        return self.frames.pop(0)
+        return self.frames.pop(0), ("p-alpha", 0x0806, self.kind, 1, MAC)
 
 
 @pytest.fixture
@@ -76,6 +77,18 @@ def test_what_others_say_is_no_answer(port: FakePort, tmp_path: Path) -> None:
     path = tmp_path / "journal"
     wire = Wire("alpha", "p-alpha", VIP, Journal(path))
     rows = told(wire, port, path, ARP_REPLY, *[OTHERS_REPLY] * (SILENT_MIN + 3))
+    assert [row["answers"] for row in rows] == [False]
+
+
+def test_what_the_bridge_sends_to_the_node_is_no_answer_of_it(
+    port: FakePort, tmp_path: Path
+) -> None:
+    """The announcements of a new holder go to every port, that of a dead one too."""
+    path = tmp_path / "journal"
+    wire = Wire("alpha", "p-alpha", VIP, Journal(path))
+    told(wire, port, path, ARP_REPLY)
+    port.kind = socket.PACKET_OUTGOING
+    rows = told(wire, port, path, *[ARP_REPLY] * (SILENT_MIN + 3))
     assert [row["answers"] for row in rows] == [False]
 
 
