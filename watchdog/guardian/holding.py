@@ -175,6 +175,7 @@ class Holding:
     def _refuse(self, why: str) -> None:
         if self.phase is Phase.ARMING:
             self.out += [*self.backstops.stand_down(), act.CloseGate()]
+            self.gating.close()
         self._claim, self.phase = None, Phase.OFF
         self.out += [act.Log("escalate_refused", why), act.Tell(Off(self.n))]
 

@@ -49,7 +49,10 @@ def judge(newcomer: Contender, current: Contender | None, replaced: Container[by
     if current is None:
         return Decision.FIRST
     if newcomer.inc != current.inc:
-        return Decision.NEW_PROCESS
+        # A process that is dead by now cannot have opened its connection after its successor did,
+        # but its HELLO may come later. Who is closed by mistake dials again, and is newer then.
+        is_older = newcomer.opened_ns < current.opened_ns
+        return Decision.OLD_PROCESS if is_older else Decision.NEW_PROCESS
     has_crossed = newcomer.opened_ns - current.up_ns < CROSSING_NS
     if has_crossed and current.by_lower_name and not newcomer.by_lower_name:
         return Decision.SURPLUS

@@ -111,6 +111,20 @@ def test_a_claim_that_waits_for_its_gate_hears_no_answer_but_its_own_rounds() ->
     assert Escalated(1) in told(rig.feed(act.GateArmed(1, rig.round, True, "")))
 
 
+def test_a_refused_claim_leaves_nothing_that_refuses_the_next() -> None:
+    """What another round had armed is closed with the claim, and is never seen to lapse."""
+    rig = gated()
+    rig.silent = {act.ArmGate}
+    rig.open()
+    rig.escalate()
+    rig.feed(act.GateArmed(1, rig.round + 5, True, ""))
+    assert told(rig.feed(act.GateArmed(1, rig.round, False, "expired"))) == [Off(1)]
+    rig.silent = set()
+    rig.wait(2 * SOFT_MS)
+    rig.open(no=2)
+    assert Escalated(2) in told(rig.escalate(epoch=6, no=2))
+
+
 def test_a_claim_that_grows_old_while_it_waits_for_its_gate_ends() -> None:
     """Somebody else's reload may hold the kernel for long."""
     rig = gated()

@@ -26,6 +26,12 @@ def test_a_new_incarnation_replaces_the_old_one_whoever_opened_it() -> None:
         assert judge(newcomer, contender(lower=other), ()) is Decision.NEW_PROCESS
 
 
+def test_a_hello_that_was_delayed_does_not_push_out_the_successor() -> None:
+    """The kernel of a dead process may still deliver it, on the connection that came first."""
+    current = contender(inc=NEXT_INC, opened_ms=40)
+    assert judge(contender(opened_ms=10), current, ()) is Decision.OLD_PROCESS
+
+
 def test_a_replaced_incarnation_never_comes_back() -> None:
     """A delayed connection of a dead process must not push out the living one."""
     current = contender(inc=NEXT_INC)
