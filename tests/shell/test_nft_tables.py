@@ -15,6 +15,7 @@ from watchdog.guardian.plan import Vip
 
 pytestmark = pytest.mark.root
 VIPS = (Vip("a", "10.8.0.100", 24, 4, "lo"), Vip("b", "fd00::100", 64, 6, "lo"))
+WIRED = (Vip("a", "10.8.0.100", 24, 4, "v0"), Vip("b", "fd00::100", 64, 6, "v1"))
 NAME = "quorumdog_test"
 
 
@@ -33,6 +34,27 @@ def made(kernel: Kernel) -> tables.Tables:
     found = tables.Tables(NAME, VIPS, kernel)
     found.make()
     return found
+
+
+@pytest.fixture
+def wired(kernel: Kernel) -> tables.Tables:
+    """Tables of two interfaces that can go, with a lease."""
+    add_wire()
+    found = tables.Tables(NAME, WIRED, kernel)
+    found.make()
+    found.open(1, 1, 5000)
+    assert found.arm(1, 1, 600_000) == tables.Outcome("")
+    return found
+
+
+def link(words: str) -> None:
+    """Run ip link."""
+    subprocess.run(["ip", "link", *words.split()], check=True)
+
+
+def add_wire() -> None:
+    """Both interfaces; one end cannot go without the other."""
+    link("add v0 type veth peer name v1")
 
 
 def nft(words: str) -> str:
@@ -158,6 +180,59 @@ def test_looking_costs_one_question_while_nobody_changed_anything(made: tables.T
     assert made.check() == tables.Outcome("")
     assert len(asked) == 1
     assert has_lease()
+
+
+def test_an_interface_that_came_back_between_two_looks_has_another_number(
+    wired: tables.Tables,
+) -> None:
+    """Its chains went with it where the kernel does not hook a name, and no generation tells."""
+    link("del v0")
+    add_wire()
+    assert wired.check().remade == "interface v0 has gone and come back; it was made anew, closed"
+    assert "timeout 600s" not in nft("list ruleset")
+    assert wired.check() == tables.Outcome("")
+
+
+def test_an_interface_that_is_absent_makes_the_tables_anew_once(wired: tables.Tables) -> None:
+    """And once more when it is back; a gate that is made anew at every look never opens."""
+    link("del v0")
+    assert "interface v0 has gone" in wired.check().remade
+    for number in range(2, 5):
+        assert wired.check() == tables.Outcome("")
+        wired.open(1, number, 5000)
+        assert wired.arm(1, number, 600_000) == tables.Outcome("")
+    add_wire()
+    assert "interface v0 has come" in wired.check().remade
+    assert wired.check() == tables.Outcome("")
+    assert nft(f"list table netdev {NAME}").count("devices = { v0, v1 }") == 2
+
+
+def test_an_interface_that_was_renamed_has_gone(wired: tables.Tables) -> None:
+    """What is configured is a name; the other interface stays guarded."""
+    link("set v0 name other0")
+    assert "interface v0 has gone" in wired.check().remade
+    assert wired.check() == tables.Outcome("")
+    assert nft(f"list table netdev {NAME}").count('device "v1"') == 2
+
+
+def test_a_change_after_closing_what_was_closed_is_seen(made: tables.Tables) -> None:
+    """The kernel commits nothing for it: counted as one, it would hide what somebody else did."""
+    assert made.close() == tables.Outcome("")
+    nft(f"delete chain netdev {NAME} egress")
+    assert "its netdev chain egress is gone" in made.check().remade
+    assert made.close() == tables.Outcome("")
+    nft("add table inet foreign")
+    assert made.check() == tables.Outcome("")
+
+
+def test_a_change_after_something_was_refused_is_seen(made: tables.Tables) -> None:
+    """Only what the kernel took counts: not a ticket that is there, not an arm without one."""
+    for _ in range(2):
+        made.open(1, 1, 5000)
+    for number in (2, 3):
+        assert made.arm(1, number, 900).why
+    nft(f"delete chain netdev {NAME} egress")
+    assert "its netdev chain egress is gone" in made.check().remade
 
 
 def test_what_cannot_be_made_says_what_and_why(kernel: Kernel) -> None:

@@ -5,10 +5,11 @@ is closed; tables that somebody changed are not mended but made anew.  "" means 
 text says what is wrong.
 """
 
+import contextlib
 import errno
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from watchdog.guardian.nft import batch, leasing, listing, ruleset
@@ -38,7 +39,8 @@ class Tables:
         self._table = table
         self._vips = vips
         self._kernel = kernel
-        self._interfaces: tuple[str, ...] = ()
+        self._interfaces: dict[str, int] = {}
+        """Those that the tables were made with, and their numbers: a successor has another."""
         self._families = ruleset.Setup(table, vips, ()).families
         self._opening = leasing.Template(leasing.opening(table))
         self._reopening = leasing.Template(leasing.reopening(table))
@@ -47,15 +49,17 @@ class Tables:
         self._made: tuple[listing.Thing, ...] = ()
         self._generation = 0
         self._commits = 0
-        """Own transactions since the generation was read: each is one generation, at most."""
+        """Own transactions since the generation was read: each is one generation."""
+        self._is_counted = False
+        """Whether `_commits` is exact; it is not once something was done that may be nothing."""
         self._is_proven = False
         self._blind = 0
         """Looks in a row that the kernel did not answer."""
 
     def make(self) -> None:
         """Make all of it anew, closed. Raises OSError that says what the kernel refused."""
-        self._interfaces = tuple(self._present())
-        setup = ruleset.Setup(self._table, self._vips, self._interfaces)
+        self._interfaces = self._present()
+        setup = ruleset.Setup(self._table, self._vips, tuple(self._interfaces))
         requests = ruleset.creation(setup)
         try:
             self._kernel.do(requests)
@@ -64,8 +68,7 @@ class Tables:
             what = listing.describe(requests[seq - 1]) if seq else "the transaction"
             raise OSError(code, f"{what}: {os.strerror(code)}") from None
         self._is_proven = False
-        self._generation = self._read_generation()
-        self._commits = 0
+        self._count_from(self._read_generation())
         self._made = self._list()
         expected = len(requests) - 2 * len(self._families)
         if len(self._made) != expected:
@@ -108,6 +111,7 @@ class Tables:
     def close(self) -> Outcome:
         """End the lease and void all tickets, in one transaction."""
         self._is_proven = False
+        self._is_counted = False  # what changes nothing is no generation, and who knows if it does
         try:
             self._transact(self._closing)
         except RefusedError as error:
@@ -134,16 +138,24 @@ class Tables:
         remove(self._kernel, self._table)
 
     def _missing(self) -> str:
-        come = [name for name in self._present() if name not in self._interfaces]
-        if come:
-            return f"interface {come[0]} has come"
+        moved = _moved(self._interfaces, self._present())
+        if moved:
+            return moved
         generation = self._read_generation()
-        if not self._made or generation != (self._generation + self._commits) % _GENERATIONS:
+        if not self._is_as_counted(generation):
             found = self._list()
             if not self._made or found != self._made:
                 return listing.difference(self._made, found)
-            self._generation, self._commits = generation, 0
+            self._count_from(generation)
         return ""
+
+    def _is_as_counted(self, generation: int) -> bool:
+        """Whether nobody but this object has done a transaction since it last listed."""
+        expected = (self._generation + self._commits) % _GENERATIONS
+        return bool(self._made) and self._is_counted and generation == expected
+
+    def _count_from(self, generation: int) -> None:
+        self._generation, self._commits, self._is_counted = generation, 0, True
 
     def _remake(self, why: str) -> Outcome:
         try:
@@ -182,13 +194,13 @@ class Tables:
         self._kernel.transact(how.data, how.size)
         self._commits += 1
 
-    def _present(self) -> Iterator[str]:
+    def _present(self) -> dict[str, int]:
+        """The interfaces that exist now, and their numbers."""
+        found = {}
         for interface in dict.fromkeys(vip.interface for vip in self._vips):
-            try:
-                socket.if_nametoindex(interface)
-            except OSError:
-                continue
-            yield interface
+            with contextlib.suppress(OSError):
+                found[interface] = socket.if_nametoindex(interface)
+        return found
 
     def _read_generation(self) -> int:
         try:
@@ -198,7 +210,7 @@ class Tables:
 
     def _list(self) -> tuple[listing.Thing, ...]:
         found: list[listing.Thing] = []
-        for question in listing.questions(self._table, self._families, self._interfaces):
+        for question in listing.questions(self._table, self._families, tuple(self._interfaces)):
             try:
                 found += listing.things(self._kernel.ask(question), self._table)
             except FileNotFoundError:
@@ -221,6 +233,21 @@ def remove(kernel: Kernel, table: str) -> None:
             found.append(family)
     if found:
         kernel.do(ruleset.removal(table, found))
+
+
+def _moved(made: Mapping[str, int], present: Mapping[str, int]) -> str:
+    """What has become of the interfaces that the tables were made with.
+
+    Chains go with their interface, and no generation tells: its number must.
+    """
+    for name in {**made, **present}:
+        if name not in present:
+            return f"interface {name} has gone"
+        if name not in made:
+            return f"interface {name} has come"
+        if made[name] != present[name]:
+            return f"interface {name} has gone and come back"
+    return ""
 
 
 def _say(error: OSError) -> str:
