@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,7 @@ import pytest
 
 from tests.support import REPOSITORY
 from tests.system.cluster import VIPS, SystemCluster, run_cluster
+from watchdog.cli.demo.lab import INTERFACE, VIP
 
 pytestmark = pytest.mark.root
 CLEAR = REPOSITORY / "packaging" / "clear_vips.py"
@@ -64,18 +66,97 @@ def test_both_go_and_nothing_else(cluster: SystemCluster) -> None:
         assert nft(cluster, "list", "tables") == "table inet foreign\n"
 
 
+def namespace_of(cluster: SystemCluster) -> str:
+    """The machine's network."""
+    return cluster.lab.places[NAME].namespace
+
+
+def run_ip(cluster: SystemCluster, words: str) -> None:
+    """Run ip on the machine."""
+    subprocess.run(["ip", "-n", namespace_of(cluster), *words.split()], check=True)
+
+
+def clear_with(
+    cluster: SystemCluster, folder: Path, script: str
+) -> subprocess.CompletedProcess[str]:
+    """Run what ExecStopPost runs, with a script in place of `ip`; none at all if it is empty."""
+    if script:
+        (folder / "ip").write_text(f"#!/bin/sh\n{script}\n")
+        (folder / "ip").chmod(0o755)
+    nsenter = shutil.which("nsenter")
+    assert nsenter
+    inside = [nsenter, f"--net=/run/netns/{namespace_of(cluster)}"]
+    words = [*inside, sys.executable, "-I", str(CLEAR), str(cluster.cluster.config(NAME))]
+    env = {**os.environ, "PATH": str(folder)}
+    return subprocess.run(words, capture_output=True, text=True, env=env, check=False)
+
+
 def test_the_gate_stays_while_a_vip_does(cluster: SystemCluster, tmp_path: Path) -> None:
     """It is what keeps it silent."""
-    ip = tmp_path / "ip"
-    ip.write_text('#!/bin/sh\n[ "$2" = del ] || echo still there\n')
-    ip.chmod(0o755)
-    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    inside = ["nsenter", f"--net=/run/netns/{cluster.lab.places[NAME].namespace}"]
-    words = [*inside, sys.executable, "-I", str(CLEAR), str(cluster.cluster.config(NAME))]
-    done = subprocess.run(words, capture_output=True, text=True, env=env, check=False)
+    shown = f"2: {INTERFACE}    inet {VIPS[0]} scope global {INTERFACE}"
+    done = clear_with(cluster, tmp_path, f'[ "$2" = del ] || echo "{shown}"')
     assert done.returncode == 1
-    assert "COULD NOT REMOVE" in done.stderr
+    assert f"COULD NOT REMOVE {VIPS[0]} from {INTERFACE}" in done.stderr
+    assert "the gate is kept" in done.stderr
     assert table_of(cluster) in nft(cluster, "list", "tables")
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("echo no memory >&2; exit 2", "no memory"),
+        ("kill -9 $$", "-9"),
+        ("echo what", "'what'"),
+        ("echo Dump was interrupted >&2", "Dump was interrupted"),
+        ("", "No such file"),
+    ],
+)
+def test_the_gate_stays_when_ip_cannot_tell(
+    cluster: SystemCluster, tmp_path: Path, script: str, why: str
+) -> None:
+    """No answer is not the answer that there is none."""
+    done = clear_with(cluster, tmp_path, script)
+    assert done.returncode == 1
+    assert done.stderr.count("CANNOT TELL") == len(VIPS)
+    assert why in done.stderr
+    assert "the gate is kept" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert table_of(cluster) in nft(cluster, "list", "tables")
+
+
+def test_a_list_that_changed_while_it_was_made_is_asked_for_again(
+    cluster: SystemCluster, tmp_path: Path
+) -> None:
+    """An address may be missing from it; `ip` says so, and does not fail."""
+    real, torn = shutil.which("ip"), tmp_path / "torn"
+    script = f"[ -e {torn} ] && exec {real} $*; : >{torn}; echo Dump was interrupted >&2"
+    done = clear_with(cluster, tmp_path, script)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("removed") == len(VIPS)
+
+
+def test_vips_go_from_an_interface_that_was_renamed(cluster: SystemCluster) -> None:
+    """Nobody can ask an interface that is not there any more, and the address still is."""
+    run_ip(cluster, f"link set {INTERFACE} down")
+    run_ip(cluster, f"link set {INTERFACE} name other0")
+    run_ip(cluster, "link set other0 up")
+    run_ip(cluster, f"addr replace {VIPS[1]} dev other0")  # an interface that is down loses it
+    done = clear(cluster)
+    assert done.returncode == 0, done.stderr
+    for vip in VIPS:
+        assert f"removed {vip} from other0" in done.stderr
+        assert vip not in cluster.lab.addresses(NAME)
+    assert nft(cluster, "list", "tables") == "table inet foreign\n"
+
+
+def test_a_vip_goes_from_every_interface_that_has_it(cluster: SystemCluster) -> None:
+    """Also from one that nobody configured, with a prefix of its own."""
+    run_ip(cluster, f"addr add {VIP}/32 dev lo")
+    done = clear(cluster)
+    assert done.returncode == 0, done.stderr
+    assert f"removed {VIP}/32 from lo" in done.stderr
+    assert f"removed {VIP}/24 from {INTERFACE}" in done.stderr
+    assert VIP not in cluster.lab.addresses(NAME)
 
 
 def test_vips_go_also_where_the_daemons_modules_cannot_be_read(cluster: SystemCluster) -> None:
