@@ -127,6 +127,10 @@ def test_a_certificate_of_another_ca_or_out_of_date_is_refused(tmp_path: Path) -
     assert listener.fault is not None
     assert listener.fault.kind is Refusal.CERTIFICATE
     assert listener.fault.text == "certificate: certificate has expired"
+    beta.server_context.load_cert_chain(late.cert, late.key)
+    _, dialler = shake(beta.server_context, alpha.client_context)
+    assert dialler.fault is not None
+    assert dialler.fault.text == "certificate: certificate has expired"
 
 
 def test_our_own_bad_files_are_refused_at_the_start(tmp_path: Path) -> None:

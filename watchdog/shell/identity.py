@@ -1,9 +1,11 @@
 """Who we are to our peers: TLS 1.3, certificates both ways, and the node's name from them alone.
 
 Simple mode: every node derives the same CA key (Ed25519) from the authkey and mints a leaf of its
-own at each start, in memory only.  Whoever has the authkey is a node; nobody else is.  A short
-validity would put wall clocks into the availability path and protect nothing, so it is a year.
-PKI mode: CA, certificate and key come from files; the certificate must name the node.
+own at each start, in memory only.  Whoever has the authkey is a node; nobody else is.  A validity
+would put wall clocks into the availability path and protect nothing: no date is looked at, and
+those that a certificate must have are the same in all.
+PKI mode: CA, certificate and key come from files; the certificate must name the node, and its
+dates count.
 No name travels in clear: neither SNI nor ALPN nor the CA's subject has one.
 """
 
@@ -27,9 +29,10 @@ from watchdog.wire import seal
 
 ALPN: Final = "quorumdog/1"
 DOMAIN: Final = "wd.invalid"
-_YEAR: Final = dt.timedelta(days=365)
 _CA_START: Final = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 _CA_END: Final = dt.datetime(2120, 1, 1, tzinfo=dt.UTC)
+_NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
+"""X509_V_FLAG_NO_CHECK_TIME (openssl/x509_vfy.h), which the ssl module has no name for."""
 
 
 class IdentityError(Exception):
@@ -85,12 +88,11 @@ def from_authkey(
     leaf = _mint_leaf(ca_key, leaf_key.public_key(), f"{node}.{cluster}.{DOMAIN}")
     chain = Secret(_pem(leaf) + _pem_key(leaf_key))
     ca_pem = _pem(ca).decode()
-    return Identity(
-        _context(ca_pem, chain, server=True),
-        _context(ca_pem, chain, server=False),
-        cluster,
-        members,
-    )
+    server = _context(ca_pem, chain, server=True)
+    client = _context(ca_pem, chain, server=False)
+    for context in (server, client):
+        context.verify_flags |= _NO_CHECK_TIME
+    return Identity(server, client, cluster, members)
 
 
 def from_files(pki: Pki, cluster: str, node: str, members: frozenset[str]) -> Identity:
@@ -167,10 +169,13 @@ def _mint_ca(key: Ed25519PrivateKey) -> x509.Certificate:
 
 
 def _mint_leaf(
-    ca_key: Ed25519PrivateKey, public_key: Ed25519PublicKey, san: str
+    ca_key: Ed25519PrivateKey,
+    public_key: Ed25519PublicKey,
+    san: str,
+    begins: dt.datetime = _CA_START,
+    ends: dt.datetime = _CA_END,
 ) -> x509.Certificate:
     # SKI and AKI must be there for VERIFY_X509_STRICT, which Python 3.13 sets by default.
-    now = dt.datetime.now(dt.UTC)
     usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     issuer_key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
     return (
@@ -179,8 +184,8 @@ def _mint_leaf(
         .issuer_name(_name("quorumdog ca"))
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _YEAR)
-        .not_valid_after(now + _YEAR)
+        .not_valid_before(begins)
+        .not_valid_after(ends)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(san)]), critical=False)

@@ -1,15 +1,28 @@
 """Who is who: certificates derived from the authkey, checked in memory."""
 
+import datetime as dt
 import ssl
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tests.shell.handshakes import MEMBERS, OTHER_AUTHKEY, Side, node, shake
+from tests.shell.handshakes import (
+    AUTHKEY,
+    CLUSTER_ID,
+    MEMBERS,
+    OTHER_AUTHKEY,
+    Side,
+    node,
+    shake,
+)
+from watchdog.shell import identity as shell_identity
 from watchdog.shell.identity import Identity, WrongNameError
 from watchdog.shell.refusals import Refusal
+from watchdog.shell.secret import Secret
 from watchdog.shell.tls import Channel
+from watchdog.wire import seal
 
 SUFFIX = ".pg-prod.wd.invalid"
 
@@ -17,6 +30,19 @@ SUFFIX = ".pg-prod.wd.invalid"
 def naming(identity: Identity, *names: str) -> str:
     """The member among `names`."""
     return identity.member_among(names)
+
+
+def dated(name: str, begins: dt.datetime, ends: dt.datetime) -> Identity:
+    """A node by the authkey whose certificate has these dates."""
+    ca_key = Ed25519PrivateKey.from_private_bytes(seal.derive(AUTHKEY.reveal(), "ca", CLUSTER_ID))
+    key = Ed25519PrivateKey.generate()
+    san = f"{name}{SUFFIX}"
+    leaf = shell_identity._mint_leaf(ca_key, key.public_key(), san, begins, ends)
+    chain = Secret(shell_identity._pem(leaf) + shell_identity._pem_key(key))
+    identity = node(name)
+    for context in (identity.server_context, identity.client_context):
+        shell_identity._load_chain(context, chain)
+    return identity
 
 
 def test_two_nodes_with_one_authkey_authenticate_each_other() -> None:
@@ -61,6 +87,31 @@ def test_a_leaf_satisfies_strict_verification_for_both_roles() -> None:
     assert set(usage) == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
     for kind in (x509.AuthorityKeyIdentifier, x509.SubjectKeyIdentifier):
         assert not leaf.extensions.get_extension_for_class(kind).critical
+
+
+@pytest.mark.parametrize("days", [-800, 800], ids=["expired", "not yet valid"])
+def test_no_date_keeps_nodes_with_one_authkey_apart(days: int) -> None:
+    """A peer up for years, or started by a wrong clock: the key says who is a node, no clock."""
+    begins = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
+    odd, beta = dated("alpha", begins, begins + dt.timedelta(days=365)), node("beta")
+    for server, client in ((odd, beta), (beta, odd)):
+        listener, dialler = shake(server.server_context, client.client_context)
+        assert (listener.fault, dialler.fault) == (None, None)
+        assert {server.name_of(listener.channel.tls), client.name_of(dialler.channel.tls)} == {
+            "alpha",
+            "beta",
+        }
+
+
+def test_a_leaf_has_the_dates_of_its_ca() -> None:
+    """Peers of an older version do look at them."""
+    listener, dialler = shake(node("alpha").server_context, node("beta").client_context)
+    for side in (listener, dialler):
+        der = side.channel.tls.getpeercert(binary_form=True)
+        assert der is not None
+        leaf = x509.load_der_x509_certificate(der)
+        assert leaf.not_valid_before_utc == dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+        assert leaf.not_valid_after_utc == dt.datetime(2120, 1, 1, tzinfo=dt.UTC)
 
 
 def test_contexts_offer_one_version_and_no_tickets() -> None:
