@@ -2,6 +2,8 @@
 
 Pure: bytes in, facts out.  Only what the uplink watch needs: links (flags, name) and addresses
 (rtnetlink(7), linux/if_link.h, linux/if_addr.h).  Unknown messages and attributes are skipped.
+The picture is whole when both dumps have ended well; each has a number, which its answers bear, so
+that the end of another one does not count.  A picture that has failed stays so: begin a new one.
 """
 
 import socket
@@ -12,10 +14,13 @@ from typing import Final
 
 DUMP: Final = 0x301
 """NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH."""
+_DUMP_INTERRUPTED: Final = 0x10
+"""NLM_F_DUMP_INTR (linux/netlink.h): something changed meanwhile, entries may be missing."""
 _HEAD: Final = struct.Struct("=IHHII")
 _LINK: Final = struct.Struct("=BxHiII")
 _ADDRESS: Final = struct.Struct("=BBBBI")
 _ATTRIBUTE: Final = struct.Struct("=HH")
+_CODE: Final = struct.Struct("=i")
 _IFLA_IFNAME: Final = 3
 _IFA_ADDRESS: Final = 1
 _IFA_LOCAL: Final = 2
@@ -26,6 +31,7 @@ _IFF_RUNNING: Final = 0x40
 class Kind(IntEnum):
     """The messages that matter."""
 
+    ERROR = 2
     DONE = 3
     NEW_LINK = 16
     DELETE_LINK = 17
@@ -40,6 +46,7 @@ def dump_request(kind: Kind, seq: int) -> bytes:
     return _HEAD.pack(_HEAD.size + _LINK.size, kind, DUMP, seq, 0) + bytes(_LINK.size)
 
 
+_DUMPS: Final = (Kind.GET_LINK, Kind.GET_ADDRESS)
 _SIZES: Final[dict[int, int]] = {
     Kind.NEW_LINK: _LINK.size,
     Kind.DELETE_LINK: _LINK.size,
@@ -58,10 +65,28 @@ class Interfaces:
         self._addresses: set[tuple[int, str]] = set()
         self.done = 0
         """Finished dumps so far."""
+        self.has_failed = False
+        """Whether a dump was refused, or torn by a change: this picture never gets whole."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether links and addresses are all there; nothing may be judged before."""
+        return self.done == len(_DUMPS)
+
+    def question(self) -> bytes:
+        """Bytes that ask for the next dump; send them once each time that one was finished."""
+        return dump_request(_DUMPS[self.done], self._seq)
+
+    @property
+    def _seq(self) -> int:
+        """Number of the dump that runs; 0 is that of the kernel's own messages."""
+        return self.done + 1
 
     def feed(self, data: bytes) -> None:
         """Take one datagram of netlink messages."""
-        for kind, body in _messages(data):
+        for kind, flags, seq, body in _messages(data):
+            if seq == self._seq and not self.is_whole:
+                self._follow(kind, flags, body)
             if len(body) < _SIZES.get(kind, 0):
                 continue
             match kind:
@@ -73,10 +98,17 @@ class Interfaces:
                     self._addresses.add(_address(body))
                 case Kind.DELETE_ADDRESS:
                     self._addresses.discard(_address(body))
-                case Kind.DONE:
-                    self.done += 1
                 case _:
                     pass
+
+    def _follow(self, kind: int, flags: int, body: bytes) -> None:
+        """Note how the dump that runs comes along; its end has an error number as well."""
+        is_end = kind in {Kind.DONE, Kind.ERROR}
+        has_code = is_end and len(body) >= _CODE.size and _CODE.unpack_from(body)[0] != 0
+        if has_code or flags & _DUMP_INTERRUPTED:
+            self.has_failed = True
+        if kind == Kind.DONE and not self.has_failed:
+            self.done += 1
 
     def judge(self, address: str) -> tuple[bool, str]:
         """Whether `address` is on an interface that is up and has a carrier, and in words."""
@@ -109,13 +141,14 @@ class Interfaces:
         self._addresses = {held for held in self._addresses if held[0] != index}
 
 
-def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
+def _messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """Kind, flags, number and body of each."""
     start = 0
     while start + _HEAD.size <= len(data):
-        size, kind, _, _, _ = _HEAD.unpack_from(data, start)
+        size, kind, flags, seq, _ = _HEAD.unpack_from(data, start)
         if size < _HEAD.size:
             return
-        yield kind, data[start + _HEAD.size : start + size]
+        yield kind, flags, seq, data[start + _HEAD.size : start + size]
         start += (size + 3) & ~3
 
 

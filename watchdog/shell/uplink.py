@@ -1,8 +1,10 @@
 """Watches whether the cluster network is usable here: our address, on an interface with a carrier.
 
-The kernel tells every change (rtnetlink); when it had to drop some, all is asked again.  A loopback
-address is always usable.  A kernel that does not answer counts as usable: then only the silence
-of the peers tells, which the election notices anyway.
+The kernel tells every change (rtnetlink).  Whatever goes wrong, nobody knows what was missed: then
+a new socket and an empty picture take the place of the old ones, for a question that the kernel
+still answers on the old socket would mix with the new one.  Until the picture is whole, the last
+known state stands.  A loopback address is always usable.  A kernel that does not answer counts as
+usable: then only the silence of the peers tells, which the election notices anyway.
 """
 
 import asyncio
@@ -11,14 +13,18 @@ import socket
 from typing import Final
 
 from watchdog.core.events import UplinkChanged
-from watchdog.shell.rtnetlink import Interfaces, Kind, dump_request
+from watchdog.shell.rtnetlink import Interfaces
 from watchdog.shell.sink import EventSink
 
 _GROUPS: Final = 0x1 | 0x10 | 0x100
 """RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR."""
 _READ_SIZE: Final = 65_536
 _PORTION: Final = 16
-_DUMPS: Final = (Kind.GET_LINK, Kind.GET_ADDRESS)
+_ANSWER_S: Final = 2.0
+"""The whole picture takes the kernel milliseconds."""
+_PAUSE_S: Final = 0.1
+"""Before a new socket; twice as long each time that no whole picture came, up to the maximum."""
+_PAUSE_MAX_S: Final = 3.0
 
 
 class Uplink:
@@ -29,6 +35,8 @@ class Uplink:
         self._inbox = inbox
         self._interfaces = Interfaces()
         self._socket: socket.socket | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._pause_s = _PAUSE_S
         self.is_up = True
         self.why = "not looked at yet"
 
@@ -39,48 +47,85 @@ class Uplink:
             self.why = "a loopback address"
             await loop.create_future()
         try:
+            self._open()
+            await loop.create_future()  # everything happens in `_read` and at the timer
+        finally:
+            self._close()
+
+    def _open(self) -> None:
+        """Begin with a new socket and an empty picture, and ask."""
+        loop = asyncio.get_running_loop()
+        self._interfaces = Interfaces()
+        try:
             self._socket = _kernel()
-        except OSError as error:
-            self.why = f"cannot be watched: {(error.strerror or str(error)).lower()}"
-            await loop.create_future()
-        assert self._socket is not None
-        with self._socket:
             loop.add_reader(self._socket, self._read)
-            try:
-                self._ask()
-                await loop.create_future()  # everything happens in `_read`
-            finally:
-                loop.remove_reader(self._socket)
+            self._ask()
+        except OSError as error:
+            self._start_over(_words(error))
+            return
+        self._timer = loop.call_later(_ANSWER_S, self._start_over, "the kernel does not answer")
+
+    def _close(self) -> None:
+        self._rest()
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+
+    def _rest(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _start_over(self, why: str) -> None:
+        """Open again, a little later: in the middle of a storm the next socket is full as soon."""
+        self._close()
+        self.why = f"cannot be watched: {why}"
+        self._timer = asyncio.get_running_loop().call_later(self._pause_s, self._open)
+        self._pause_s = min(2 * self._pause_s, _PAUSE_MAX_S)
 
     def _ask(self) -> None:
         """Ask for the next part of the whole picture: the kernel does one dump at a time."""
         assert self._socket is not None
-        self._socket.send(dump_request(_DUMPS[self._interfaces.done], 1))
+        self._socket.send(self._interfaces.question())
 
     def _read(self) -> None:
-        assert self._socket is not None
         for _ in range(_PORTION):
+            if self._socket is None:
+                return  # what was just taken made us start over
             try:
                 data = self._socket.recv(_READ_SIZE)
             except BlockingIOError:
                 return
-            except OSError:  # ENOBUFS: messages were lost
-                self._interfaces = Interfaces()
-                self._ask()
+            except OSError as error:  # ENOBUFS: messages were lost
+                self._start_over(_words(error))
                 return
             self._take(data)
 
     def _take(self, data: bytes) -> None:
         dumps = self._interfaces.done
         self._interfaces.feed(data)
-        if self._interfaces.done < len(_DUMPS):
-            if self._interfaces.done != dumps:
+        if self._interfaces.is_whole:
+            self._judge()
+        elif self._interfaces.has_failed:
+            self._start_over("the kernel refused to tell everything, or it changed meanwhile")
+        elif self._interfaces.done != dumps:
+            try:
                 self._ask()
-            return
+            except OSError as error:
+                self._start_over(_words(error))
+
+    def _judge(self) -> None:
+        self._rest()
+        self._pause_s = _PAUSE_S
         is_up, self.why = self._interfaces.judge(self._address)
         if is_up != self.is_up:
             self.is_up = is_up
             self._inbox.put_local(UplinkChanged(is_up, self.why))
+
+
+def _words(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
 
 
 def _kernel() -> socket.socket:

@@ -1,17 +1,29 @@
 """The kernel's messages about interfaces, made here by hand."""
 
+import errno
 import socket
 import struct
 
 from watchdog.shell.rtnetlink import Interfaces, Kind, dump_request
 
 UP, RUNNING = 0x1, 0x40
+INTERRUPTED = 0x10
 
 
-def message(kind: int, body: bytes) -> bytes:
-    """One netlink message, padded."""
+def message(kind: int, body: bytes, seq: int = 0, flags: int = 0) -> bytes:
+    """One netlink message, padded; the kernel's own news have the number 0."""
     size = 16 + len(body)
-    return struct.pack("=IHHII", size, kind, 0, 1, 0) + body + bytes(-size % 4)
+    return struct.pack("=IHHII", size, kind, flags, seq, 0) + body + bytes(-size % 4)
+
+
+def done(seq: int, code: int = 0, flags: int = 0) -> bytes:
+    """The end of the dump `seq`."""
+    return message(Kind.DONE, struct.pack("=i", -code), seq, flags)
+
+
+def refused(seq: int, code: int) -> bytes:
+    """The kernel will not answer the question `seq`; 0 is an acknowledgement."""
+    return message(Kind.ERROR, struct.pack("=i", -code) + bytes(16), seq)
 
 
 def attribute(number: int, value: bytes) -> bytes:
@@ -91,10 +103,46 @@ def test_unknown_and_cut_messages_are_skipped() -> None:
     assert interfaces.judge("10.0.0.11")[0]
 
 
-def test_finished_dumps_are_counted() -> None:
-    """The picture is whole after links and addresses."""
+def test_the_picture_is_whole_after_links_and_addresses() -> None:
+    """One dump at a time, each with a number of its own."""
     interfaces = Interfaces()
-    interfaces.feed(message(Kind.DONE, bytes(4)) + message(Kind.DONE, bytes(4)))
-    assert interfaces.done == 2
-    size, kind = struct.unpack_from("=IH", dump_request(Kind.GET_ADDRESS, 1))
-    assert (size, kind) == (len(dump_request(Kind.GET_ADDRESS, 1)), Kind.GET_ADDRESS)
+    assert interfaces.question() == dump_request(Kind.GET_LINK, 1)
+    interfaces.feed(done(1))
+    assert (interfaces.done, interfaces.is_whole) == (1, False)
+    assert interfaces.question() == dump_request(Kind.GET_ADDRESS, 2)
+    interfaces.feed(done(2))
+    interfaces.feed(done(2) + done(3) + refused(3, errno.EBUSY))
+    assert (interfaces.done, interfaces.is_whole, interfaces.has_failed) == (2, True, False)
+    size, kind, flags, seq = struct.unpack_from("=IHHI", dump_request(Kind.GET_ADDRESS, 2))
+    assert (size, kind, flags, seq) == (32, Kind.GET_ADDRESS, 0x301, 2)
+
+
+def test_the_end_of_another_dump_does_not_count() -> None:
+    """The kernel may still tell the old one; its end once stood for links never told."""
+    interfaces = Interfaces()
+    interfaces.feed(done(0) + done(2) + done(7) + refused(2, errno.EBUSY))
+    assert (interfaces.done, interfaces.has_failed) == (0, False)
+    interfaces.feed(done(1) + done(1))
+    assert (interfaces.done, interfaces.has_failed) == (1, False)
+
+
+def test_a_refused_or_torn_dump_never_makes_a_whole_picture() -> None:
+    """What it left out would look as if it were not there."""
+    torn = message(Kind.NEW_LINK, link(2, UP)[16:], 1, INTERRUPTED)
+    faults = (
+        refused(1, errno.EBUSY),
+        done(1, errno.ENOBUFS),
+        done(1, flags=INTERRUPTED),
+        torn,
+    )
+    for fault in faults:
+        interfaces = Interfaces()
+        interfaces.feed(fault + done(1) + done(2))
+        assert (interfaces.has_failed, interfaces.is_whole) == (True, False)
+
+
+def test_an_acknowledgement_is_no_failure() -> None:
+    """NLMSG_ERROR with the code 0; nor is one that is too short to say anything."""
+    interfaces = Interfaces()
+    interfaces.feed(refused(1, 0) + message(Kind.ERROR, b"", 1))
+    assert not interfaces.has_failed
