@@ -1,4 +1,4 @@
-"""What hooks print: the first part is kept, the rest is thrown away, the pipe stays open."""
+"""What hooks print: the first part is kept, the rest thrown away; the pipe stays until the end."""
 
 import contextlib
 import os
@@ -74,3 +74,38 @@ def test_many_short_lines_are_cut_by_number() -> None:
     drain(loop, 10)
     assert lines[:LINES_MAX] == ["x"] * LINES_MAX
     assert lines[LINES_MAX:] == [f"(only the first 64 KiB or {LINES_MAX} lines are kept)"]
+
+
+def test_a_finished_output_has_said_what_was_there_and_is_closed_under_its_writers() -> None:
+    """Whoever holds the other end may never close it."""
+    loop = Loop()
+    lines: list[str] = []
+    readable, writable = os.pipe()
+    output = HookOutput(readable, loop, lines.append)
+    os.write(writable, b"many\n" * 400 + (b"y" * 900 + b"\n") * 40 + b"the end")
+    output.finish()
+    assert (lines[0], len(lines), lines[-1]) == ("many", 441, "the end")
+    assert not output.is_open
+    with contextlib.suppress(BrokenPipeError):
+        os.write(writable, b"more")
+        raise AssertionError("it is still open")
+    output.finish()
+    os.close(writable)
+
+
+def test_an_output_that_ends_while_it_is_drained_leaves_its_number_alone() -> None:
+    """The number is another file's by the time that the pause is over."""
+    loop = Loop()
+    lines: list[str] = []
+    readable, writable = os.pipe()
+    output = HookOutput(readable, loop, lines.append)
+    os.write(writable, b"x\n" * 30_000)
+    drain(loop, 2)
+    output.finish()
+    other, feed = os.pipe()
+    assert other == readable
+    os.write(feed, b"of somebody else")
+    drain(loop, 6)
+    assert os.read(other, 100) == b"of somebody else"
+    for fd in (writable, other, feed):
+        os.close(fd)

@@ -1,8 +1,8 @@
 """What a hook prints: the first 64 KiB or 500 lines go to the log, the rest nowhere.
 
 Rule: the pipe stays open for as long as somebody writes (a service that the hook left behind
-must not die of SIGPIPE), and reading it never takes the processor from the deadline: past the
-limit it is emptied in steps, without copying.
+must not die of SIGPIPE) or until `finish`, and reading it never takes the processor from the
+deadline: past the limit it is emptied in steps, without copying.
 """
 
 import contextlib
@@ -21,11 +21,13 @@ CHUNK: Final = 16 * 1024
 DRAIN_SIZE: Final = 1 << 20
 DRAIN_GAP_NS: Final = 10 * MS
 LINE_MAX: Final = 1000
+LAST_READS: Final = OUTPUT_MAX // CHUNK + 1
+"""Enough for all that may be kept; a writer that goes on must not be read for ever."""
 SPLICE_F_NONBLOCK: Final = 2
 
 
 class HookOutput:
-    """Reads `fd` until everybody has closed it; `line(text)` gets each line of the first part."""
+    """Reads `fd` until everybody has closed it, or `finish`; `line(text)` gets the first lines."""
 
     def __init__(self, fd: int, loop: Loop, line: Callable[[str], None]) -> None:
         self.is_open = True
@@ -39,6 +41,15 @@ class HookOutput:
         with contextlib.suppress(OSError):  # a limit of the user: then it drains more slowly
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, DRAIN_SIZE)
         loop.watch(fd, self._on_readable)
+
+    def finish(self) -> None:
+        """Take in what is there and close, whoever still writes: nothing lasting was started."""
+        for _ in range(LAST_READS):
+            if self.is_open and self._left > 0:
+                self._on_readable()
+        if self.is_open:
+            self._flush()
+            self._close()
 
     def _on_readable(self) -> None:
         if self._left <= 0:
@@ -81,7 +92,11 @@ class HookOutput:
             self._close()
             return
         self._loop.forget(self._fd)
-        self._loop.call_in(DRAIN_GAP_NS, lambda: self._loop.watch(self._fd, self._on_readable))
+        self._loop.call_in(DRAIN_GAP_NS, self._watch_again)
+
+    def _watch_again(self) -> None:
+        if self.is_open:  # else the number may be another file's by now
+            self._loop.watch(self._fd, self._on_readable)
 
     def _close(self) -> None:
         self.is_open = False

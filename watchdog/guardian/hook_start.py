@@ -29,7 +29,18 @@ PROCESSES_MAX: Final = {"state_change": 4096}
 Only for hooks that start nothing that lasts: a service inherits what started it.
 """
 OUTPUTS_MAX: Final = 64
-"""Pipes that something which a restart action left behind may still hold."""
+"""Pipes that something which a hook of any kind left behind may still hold."""
+NOT_KEPT: Final = (
+    f"(its output is not kept: what earlier hooks left running still holds {OUTPUTS_MAX} pipes; "
+    "let it log elsewhere)"
+)
+
+
+class Started(NamedTuple):
+    """The first process of a hook; without an output, nothing of what it prints is kept."""
+
+    pid: int
+    output: HookOutput | None
 
 
 class Facts(NamedTuple):
@@ -75,40 +86,60 @@ class HookStarter:
     @property
     def is_crowded(self) -> bool:
         """Whether too many left-behind processes still hold the output that a hook gave them."""
-        return len(self._outputs) >= OUTPUTS_MAX
+        return sum(output.is_open for output in self._outputs) >= OUTPUTS_MAX
 
     def start(
         self, argv: tuple[str, ...], facts: Facts, group: HookGroup, oom_score: int = 0
     ) -> int:
-        """Pid of the started hook. Raises OSError."""
+        """Pid of the started hook, whose output is kept while somebody writes. Raises OSError."""
+        return self.begin(argv, facts, group, oom_score).pid
+
+    def begin(
+        self, argv: tuple[str, ...], facts: Facts, group: HookGroup, oom_score: int = 0
+    ) -> Started:
+        """The started hook; who knows that it leaves nothing lasting ends its output."""
         fault = self.fault(argv)
         if fault:
             raise OSError(fault)
         whose = users.prefix(self._account, keeps_nothing=False) if self._account else []
         processes_max = PROCESSES_MAX.get(facts.event, 0)
         words = in_group(group, oom_score, [*whose, *argv], processes_max)
+        output, stdout = self._pipe(facts.event)
+        try:
+            pid = self._spawn(words, facts, stdout)
+        except OSError:
+            if output is not None:
+                os.close(output)
+            raise
+        finally:
+            os.close(stdout)
+        scheduling.apply_to_hook(pid, self._plan.scheduling)
+        return Started(pid, None if output is None else self._capture(output, facts.event))
+
+    def _pipe(self, event: str) -> tuple[int | None, int]:
+        """Our end, and the hook's; every pipe that is held takes a place in the loop."""
+        if self.is_crowded:
+            self._log.info("hook_output", hook=event, text=NOT_KEPT)
+            return None, os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        return os.pipe2(os.O_CLOEXEC)
+
+    def _spawn(self, words: list[str], facts: Facts, stdout: int) -> int:
         stdin, feed = os.pipe2(os.O_CLOEXEC)
-        output, stdout = os.pipe2(os.O_CLOEXEC)
         try:
             os.write(feed, self._json(facts))
             moves = [(stdin, 0), (stdout, 1), (stdout, 2)]
-            pid = spawning.spawn(words, self._environment(facts), moves)
-        except OSError:
-            os.close(output)
-            raise
+            return spawning.spawn(words, self._environment(facts), moves)
         finally:
-            for fd in (stdin, feed, stdout):
-                os.close(fd)
-        scheduling.apply_to_hook(pid, self._plan.scheduling)
-        self._capture(output, facts.event)
-        return pid
+            os.close(stdin)
+            os.close(feed)
 
-    def _capture(self, fd: int, event: str) -> None:
+    def _capture(self, fd: int, event: str) -> HookOutput:
         def line(text: str) -> None:
             self._log.info("hook_output", hook=event, text=text)
 
-        self._outputs = {output for output in self._outputs if output.is_open}
-        self._outputs.add(HookOutput(fd, self._loop, line))
+        output = HookOutput(fd, self._loop, line)
+        self._outputs = {output, *(other for other in self._outputs if other.is_open)}
+        return output
 
     def _environment(self, facts: Facts) -> dict[str, str]:
         values = {f"QUORUMDOG_{name.upper()}": str(v) for name, v in self._told(facts).items()}

@@ -1,8 +1,9 @@
 """Runs hooks, and what else must end with the node's tenure: a guest of the hooks' group.
 
 Rule: the deadline decides when a hook starts and when it is killed; this file only does it.
-A hook is done when its first process ends; what it leaves running stays in its group.  No guest
-runs beside the de-escalation hook.  docs/hooks.md is the contract.
+A hook is done when its first process ends; what it leaves running stays in its group and keeps
+its pipe, unless it was a state_change hook: nothing of that may last.  No guest runs beside the
+de-escalation hook.  docs/hooks.md is the contract.
 """
 
 import contextlib
@@ -15,12 +16,15 @@ from typing import Final
 
 from watchdog.guardian import clock, processes
 from watchdog.guardian.actions import HookExited, HookKind, HooksKilled, Input, StartHook
+from watchdog.guardian.due import Due
 from watchdog.guardian.hook_group import HookGroup
+from watchdog.guardian.hook_output import HookOutput
 from watchdog.guardian.hook_start import Facts, HookStarter
 from watchdog.guardian.log import Log
 from watchdog.guardian.loop import Loop
 from watchdog.guardian.plan import Plan
 from watchdog.guardian.reaper import Reaper
+from watchdog.guardian.wakes import Wakes
 from watchdog.guardian_protocol import Notify
 from watchdog.instant import MS
 
@@ -60,6 +64,9 @@ class Hooks:
         self._scan_ns = 0
         self._is_scan_due = False
         self._notify_pid = 0
+        self._notify_output: HookOutput | None = None
+        self._notify_due: Due | None = None
+        self._notify_wakes = Wakes(loop, self._notify_dues, self._time_out)
         self._notifies: deque[tuple[str, Notify]] = deque(maxlen=NOTIFIES_MAX)
         self._group = HookGroup(
             f"quorumdog-hooks-{tag}", self._is_no_hook, is_used=plan.policy.has_hooks
@@ -170,7 +177,7 @@ class Hooks:
         self._notifies.clear()
         self._kill_notify()
         if not self._notify_group.path:
-            self._notify_pid = 0  # a state_change hook that still runs is spared no more
+            self._notify_pid, self._notify_due = 0, None  # one that still runs is spared no more
             self._kill_descendants()
         self._group.remove()
         self._notify_group.remove()
@@ -227,25 +234,32 @@ class Hooks:
             new_coordinator,
         )
         try:
-            pid = self._starter.start(self._plan.hooks.state_change, facts, self._notify_group)
+            started = self._starter.begin(self._plan.hooks.state_change, facts, self._notify_group)
         except OSError as error:
             self._log.warning("hook_failed", hook="state_change", why=str(error))
             self._next_notify()
             return
         with contextlib.suppress(OSError):  # it has ended already
-            resource.prlimit(pid, resource.RLIMIT_CPU, (NOTIFY_CPU_S, NOTIFY_CPU_S))
-        self._notify_pid = pid
-        self._reaper.expect(pid, self._on_notified)
-        self._loop.call_in(bound_ns, lambda: self._time_out(pid))
+            resource.prlimit(started.pid, resource.RLIMIT_CPU, (NOTIFY_CPU_S, NOTIFY_CPU_S))
+        self._notify_pid, self._notify_output = started
+        self._notify_due = Due(clock.now(), bound_ns)
+        self._reaper.expect(started.pid, self._on_notified)
+        self._notify_wakes.arm()
 
-    def _time_out(self, pid: int) -> None:
-        if pid == self._notify_pid and self._reaper.knows(pid):
+    def _notify_dues(self) -> list[Due]:
+        return [self._notify_due] if self._notify_due else []
+
+    def _time_out(self) -> None:
+        if self._notify_pid and self._notify_due and self._notify_due.is_past(clock.now()):
+            self._notify_due = None
             self._kill_notify()
-            os.kill(pid, signal.SIGKILL)
+            os.kill(self._notify_pid, signal.SIGKILL)
 
     def _on_notified(self, code: int) -> None:
         self._kill_notify()
-        self._notify_pid = 0
+        if self._notify_output:  # not when its pipe closes: what it left may hold that for ever
+            self._notify_output.finish()
+        self._notify_pid, self._notify_output, self._notify_due = 0, None, None
         if code:
             self._log.warning("hook_failed", hook="state_change", why=explain(code))
         self._next_notify()

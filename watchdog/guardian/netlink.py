@@ -10,7 +10,7 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 RTM_NEWADDR: Final = 20
@@ -50,6 +50,14 @@ class Address(NamedTuple):
     family: int
     packed: bytes
     prefix: int
+
+
+class Listing(NamedTuple):
+    """What one dump showed; `is_torn`: maybe not all. `fault`: why it ended before its end."""
+
+    addresses: list[Address]
+    is_torn: bool
+    fault: str
 
 
 class Message(NamedTuple):
@@ -126,6 +134,23 @@ def error_of(body: bytes) -> int:
     return code if 0 <= code <= ERRNO_MAX else errno.EPROTO
 
 
+def _raise_if_failed(end: Message) -> None:
+    # A dump that fails half-way (ENOMEM) says so in its DONE, and is no list.
+    code = error_of(end.body) if end.body or end.kind == NLMSG_ERROR else 0
+    if code or end.kind == NLMSG_ERROR:
+        raise OSError(code, os.strerror(code))
+
+
+def _address_of(message: Message, wanted: Collection[bytes]) -> Address | None:
+    if message.kind != RTM_NEWADDR:
+        return None
+    # Taking a message apart is what costs: not for the thousands that hold none of ours.
+    if wanted and not any(packed in message.body for packed in wanted):
+        return None
+    address = parse_address(message.body)
+    return address if address and (not wanted or address.packed in wanted) else None
+
+
 class Netlink:
     """One socket; every call waits for the kernel's answer, which comes within the call."""
 
@@ -154,10 +179,19 @@ class Netlink:
     def addresses(self) -> list[Address]:
         """Every address of every interface. Raises OSError."""
         for _ in range(DUMPS_MAX):
-            found = self._dump()
-            if found is not None:
+            found: list[Address] = []
+            if not self._dump(found):
                 return found
         raise OSError(errno.EAGAIN, "netlink: the list of addresses changes all the time")
+
+    def look(self, wanted: Collection[bytes]) -> Listing:
+        """Where these are by one dump: also by one that is torn or fails. Never raises OSError."""
+        found: list[Address] = []
+        try:
+            is_torn = self._dump(found, wanted)
+        except OSError as error:
+            return Listing(found, is_torn=True, fault=error.strerror or str(error))
+        return Listing(found, is_torn, fault="")
 
     def close(self) -> None:
         """Close the socket."""
@@ -172,18 +206,16 @@ class Netlink:
                     raise OSError(code, os.strerror(code))
                 return
 
-    def _dump(self) -> list[Address] | None:
+    def _dump(self, found: list[Address], wanted: Collection[bytes] = ()) -> bool:
+        """Add to `found` what comes until the dump is over; whether it was torn."""
         self._send(RTM_GETADDR, NLM_F_DUMP, _ADDRESS.pack(socket.AF_UNSPEC, 0, 0, 0, 0))
-        found: list[Address] = []
         is_torn = False
         for message in self._answers():
             is_torn = is_torn or bool(message.flags & NLM_F_DUMP_INTR)
-            if message.kind == NLMSG_DONE:
-                return None if is_torn else found
-            if message.kind == NLMSG_ERROR:
-                code = error_of(message.body)
-                raise OSError(code, os.strerror(code))
-            address = parse_address(message.body) if message.kind == RTM_NEWADDR else None
+            if message.kind in (NLMSG_DONE, NLMSG_ERROR):
+                _raise_if_failed(message)
+                return is_torn
+            address = _address_of(message, wanted)
             if address:
                 found.append(address)
         raise AssertionError("a dump ends with DONE or ERROR")

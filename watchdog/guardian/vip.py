@@ -1,10 +1,12 @@
 """The VIPs of this node: all of them or none, and gone means read back as gone.
 
-Rule: removal looks at every interface of the machine, not only at the configured one, because
-what matters is that the address is *nowhere* here.  Announcements never fail an escalation: the
-address works without them, only later.
+Rule: removal first removes by name, without a list, which may fail when it matters; then it looks
+at every interface of the machine, not only at the configured one, because what matters is that the
+address is *nowhere* here.  Announcements never fail an escalation: the address works without
+them, only later.
 """
 
+import contextlib
 import errno
 import os
 import socket
@@ -16,6 +18,7 @@ from watchdog.guardian.netlink import Address, Netlink
 from watchdog.guardian.plan import Vip
 
 _GONE: Final = (errno.EADDRNOTAVAIL, errno.ENODEV)
+_LOOKS_MAX: Final = 5
 _NEEDED: Final = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13}
 
 
@@ -60,17 +63,26 @@ class Vips:
         return ""
 
     def remove(self) -> str:
-        """Remove all from every interface and read back; say what is still there."""
+        """Remove all from every interface and read back; say what is still there.
+
+        Only a whole list that shows none is an answer, but every list says where to remove.
+        """
         if not self._netlink:
             return ""
-        try:
-            faults = [self._remove_one(address) for address in self._present()]
-            left = self._present()
-        except OSError as error:
-            return f"cannot list addresses: {error.strerror}"
-        if not left:
-            return ""
-        return "; ".join(fault for fault in faults if fault) or "still there"
+        faults, unsure = self._remove_each(self._configured()), ""
+        for _ in range(_LOOKS_MAX):
+            seen = self._netlink.look(self._ours)
+            if not (seen.addresses or seen.is_torn):
+                return ""
+            left = self._remove_each(seen.addresses)
+            if left and not seen.is_torn:
+                return "; ".join(left)
+            faults = left or faults
+            why = seen.fault or "they change all the time"
+            unsure = f"cannot list addresses: {why}" if seen.is_torn else ""
+            if seen.fault:
+                break  # not again: it may have been two seconds of waiting
+        return "; ".join([*faults, *filter(None, [unsure])]) or "still there"
 
     def present(self) -> int:
         """How many of them are on an interface here; -1 when that cannot be found out."""
@@ -104,9 +116,24 @@ class Vips:
         assert self._netlink, "no VIP is configured"
         return self._netlink
 
+    @property
+    def _ours(self) -> set[bytes]:
+        return {_packed(vip) for vip in self._vips}
+
     def _present(self) -> list[Address]:
-        ours = {_packed(vip) for vip in self._vips}
+        ours = self._ours
         return [address for address in self._kernel.addresses() if address.packed in ours]
+
+    def _configured(self) -> list[Address]:
+        """Where each should be; one without its interface is not there."""
+        found: list[Address] = []
+        for vip in self._vips:
+            with contextlib.suppress(OSError):
+                found.append(_resolve(vip))
+        return found
+
+    def _remove_each(self, addresses: list[Address]) -> list[str]:
+        return [fault for address in addresses if (fault := self._remove_one(address))]
 
     def _remove_one(self, address: Address) -> str:
         try:

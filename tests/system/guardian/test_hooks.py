@@ -235,3 +235,27 @@ def test_the_state_change_hook_runs_beside_everything(bench: Bench) -> None:
     assert time.monotonic() - began < HARD_MS / 1000
     wait_for("both ran", lambda: out.exists() and len(out.read_text().splitlines()) == 2)
     assert out.read_text() == "LOADING STANDBY because\nLOADING COORDINATOR because\n"
+
+
+@pytest.mark.parametrize("has_cgroup", [True, False])
+def test_what_state_change_hooks_leave_takes_no_descriptor_of_the_guardian(
+    bench: Bench, has_cgroup: bool
+) -> None:
+    """Each once kept a pipe where no cgroup can be made, until the loop had no place left."""
+    pids = bench.folder / "pids"
+    pids.touch()
+    bench.hides_cgroups = not has_cgroup
+    argv = hook(bench, "leave", f"echo said by $$\nsleep 60 &\necho $! >> {pids}\n")
+    node = start(bench, state_change=argv, de_escalation=hook(bench, "down", "exit 0\n"))
+    assert bench.process
+    held = Path(f"/proc/{bench.process.pid}/fd")
+    before = len(list(held.iterdir()))
+    for _ in range(10):
+        node.say(Notify("LOADING", "STANDBY", "", "alpha", 3, "because"))
+    wait_for("all have run", lambda: bench.log.read_text().count("said by") == 10)
+    wait_for("no pipe is held", lambda: len(list(held.iterdir())) == before)
+    left = [int(pid) for pid in pids.read_text().split()]
+    assert len(left) == 10
+    assert has_cgroup or all(map(is_alive, left)), "they hold the other ends"
+    assert bench.stop() == 0
+    assert not any(map(is_alive, left))
