@@ -23,7 +23,7 @@ from watchdog.guardian.nft import attributes as attribute
 from watchdog.guardian.nft import batch, listing
 from watchdog.shell.rtnetlink import Interfaces, Kind
 
-SEQ: Final = 7
+SEQ: Final = 1
 _V4: Final = netlink.Address(3, socket.AF_INET, bytes((10, 0, 0, 100)), 24)
 _V6: Final = netlink.Address(4, socket.AF_INET6, bytes(range(16)), 64)
 _EDGES: Final = (b"\0", b"\1", b"\xff", b"\x7f", b"\x80")
