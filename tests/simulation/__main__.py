@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lines", type=int, default=TRACE_SHOWN, help="of the trace, 0: all")
     parser.add_argument("--seeds", type=_range, help="N: the first N seeds; A..B: from A to B")
     parser.add_argument("--hours", type=float, help="stop after so many cluster-hours")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="end then in any case")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--profile", choices=profiles, help="instead of the seed's own")
     parser.add_argument("--nodes", choices=[name for name, _ in TOPOLOGIES], help="likewise")
@@ -87,6 +88,7 @@ def _many(options: argparse.Namespace) -> int:
         profile=options.profile,
         topology=options.nodes,
         hours=options.hours,
+        minutes=options.minutes,
     ):
         total.add(outcome)
         if outcome.checker and len(total.failed) <= FAILURES_SHOWN:

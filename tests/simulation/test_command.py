@@ -38,6 +38,12 @@ def test_a_violation_prints_its_seed_and_the_command_that_replays_it(
     assert "Send(peer=" in trace
 
 
+def test_a_slow_machine_ends_in_time_and_has_simulated_less() -> None:
+    """What it reached is printed, and the floors say whether that was enough."""
+    outcomes = list(swarm.run_many(itertools.count(), jobs=1, hours=100.0, minutes=0.0))
+    assert len(outcomes) == 1
+
+
 def test_a_fixed_profile_is_part_of_the_command_that_replays() -> None:
     """With `--profile` a seed means another run."""
     outcome = Outcome(7, "fast 3")
