@@ -107,9 +107,11 @@ def test_a_stopped_process_lives(names: Names) -> None:
         with sleeper(stopped) as first, sleeper(other) as second:
             async with watching(prefix(stopped), prefix(other), names=names) as watched:
                 first.send_signal(signal.SIGSTOP)
+                async with asyncio.timeout(10):  # it stops when it is its turn to run
+                    while state(first.pid) != "T":
+                        await asyncio.sleep(0.005)
                 second.kill()
                 await watched.until_alive(0, 1)
-                assert state(first.pid) == "T"
                 assert watched.alive(0) == 1
 
     asyncio.run(story())
