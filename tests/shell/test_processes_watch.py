@@ -107,9 +107,7 @@ def test_a_stopped_process_lives(names: Names) -> None:
         with sleeper(stopped) as first, sleeper(other) as second:
             async with watching(prefix(stopped), prefix(other), names=names) as watched:
                 first.send_signal(signal.SIGSTOP)
-                async with asyncio.timeout(10):  # it stops when it is its turn to run
-                    while state(first.pid) != "T":
-                        await asyncio.sleep(0.005)
+                await until(lambda: state(first.pid) == "T")  # when it is its turn to run
                 second.kill()
                 await watched.until_alive(0, 1)
                 assert watched.alive(0) == 1
