@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import select
 import socket
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import pytest
 from lifecheck.processes.accelerators import PROCESS_CONNECTOR, Accelerators
 from lifecheck.processes.accelerators.connector import Connector
 from tests.shell.process_lab import nursery, prefix, sleeper, title, watching
+from tests.support import readable
 from watchdog.guardian.privileged import open_process_connector
 
 pytestmark = pytest.mark.root
@@ -33,7 +33,7 @@ def heard(connector: Connector, until_pid: int) -> set[int]:
     """Everybody of whom it told, until it tells of this one."""
     told: set[int] = set()
     while until_pid not in told:
-        assert select.select([connector], [], [], 10)[0]
+        assert readable(10, connector)
         changed, dumping, is_lost = connector.drain()
         assert not dumping
         assert not is_lost

@@ -2,7 +2,6 @@
 
 import mmap
 import os
-import select
 import struct
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from lifecheck.processes.accelerators.tracepoint import PAGES, Ring
 from tests.shell.process_lab import sleeper, title
+from tests.support import readable
 from watchdog.guardian.privileged import open_exit_tracepoint
 
 SIZE = PAGES * mmap.PAGESIZE
@@ -51,7 +51,7 @@ def test_an_exit_is_told_by_one_of_the_rings() -> None:
         with sleeper(title()) as child:
             child.kill()
             while child.pid not in told:
-                assert select.select(fds, [], [], 10)[0]
+                assert readable(10, *fds)
                 told += [pid for one in rings for pid in one.drain()]
         assert told.count(child.pid) == 1
     finally:

@@ -1,7 +1,6 @@
 """The gate's thread: answers to everything, in order, and nobody waits for the kernel but it."""
 
 import resource
-import select
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from types import FrameType
 import pytest
 
 from tests.shell.namespaces import private_network
+from tests.support import readable
 from watchdog.guardian import actions as act
 from watchdog.guardian import gate
 from watchdog.guardian.gate import Gate
@@ -40,7 +40,7 @@ def answers(made: Gate, count: int) -> list[act.Input]:
     found: list[act.Input] = []
     end = time.monotonic() + PATIENCE_S
     while len(found) < count:
-        assert select.select([made.fd], [], [], end - time.monotonic())[0], found
+        assert readable(max(0.0, end - time.monotonic()), made.fd), found
         made.take_answers(found.append)
     return found
 

@@ -1,10 +1,10 @@
 """The system calls that Python does not offer."""
 
 import os
-import select
 
 import pytest
 
+from tests.support import readable
 from watchdog.guardian import clock, libc
 from watchdog.instant import MS
 
@@ -13,13 +13,13 @@ def test_the_timer_fires_at_an_instant_and_is_cleared() -> None:
     """By CLOCK_BOOTTIME."""
     timer = clock.Timer()
     timer.arm(clock.now().boot_ns + 5 * MS)
-    assert select.select([timer.fd], [], [], 5)[0]
+    assert readable(5, timer.fd)
     timer.clear()
     timer.clear()
-    assert not select.select([timer.fd], [], [], 0)[0]
+    assert not readable(0, timer.fd)
     timer.arm(clock.now().boot_ns + 5 * MS)
     timer.arm(None)
-    assert not select.select([timer.fd], [], [], 0.02)[0]
+    assert not readable(0.02, timer.fd)
     os.close(timer.fd)
 
 

@@ -1,8 +1,8 @@
 """The saver's thread: answers through a pipe, and goes on after a failure."""
 
-import select
 from pathlib import Path
 
+from tests.support import readable
 from watchdog.guardian.actions import Ledger, LedgerSaved
 from watchdog.guardian.ledger import FILE, LedgerFile
 from watchdog.guardian.saver import Saver
@@ -11,7 +11,7 @@ from watchdog.guardian.saver import Saver
 def answer(saver: Saver) -> LedgerSaved:
     """Wait for the answer and take it."""
     got: list[LedgerSaved] = []
-    assert select.select([saver.fd], [], [], 5)[0]
+    assert readable(5, saver.fd)
     saver.take_answer(got.append)
     return got[0]
 

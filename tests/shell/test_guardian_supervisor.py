@@ -1,13 +1,13 @@
 """What the service manager is told, on a socket of our own."""
 
 import os
-import select
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support import readable
 from watchdog.guardian.loop import Loop
 from watchdog.guardian.supervisor import Supervisor, from_environment
 
@@ -83,7 +83,7 @@ def test_each_ping_takes_a_turn_of_the_loop(tmp_path: Path, manager: socket.sock
     while turned < 100:
         loop.turn(None, nothing)
         turned += 1
-        if select.select([manager], [], [], 0)[0]:
+        if readable(0, manager):
             assert manager.recv(100) == b"WATCHDOG=1"
             return
     raise AssertionError("no ping in a hundred turns")

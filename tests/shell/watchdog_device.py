@@ -5,12 +5,12 @@ was written and that it was closed.
 """
 
 import os
-import select
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support import readable
 from watchdog.guardian import hardware_watchdog as hw
 
 
@@ -41,7 +41,7 @@ class Device:
     def told(self) -> bytes:
         """Everything written since the last look."""
         found = b""
-        while select.select([self._far], [], [], 0.05)[0]:
+        while readable(0.05, self._far):
             found += os.read(self._far, 100)
         return found
 
