@@ -137,9 +137,10 @@ class Escalated(NamedTuple):
 
 
 class Off(NamedTuple):
-    """Everything is confirmed off; also the answer to a refused Escalate."""
+    """Everything is confirmed off, `why` if unasked; also the answer to a refused Escalate."""
 
     n: int
+    why: str = ""
 
 
 class OffFailed(NamedTuple):
@@ -235,7 +236,7 @@ _LAYOUT: Final[tuple[tuple[int, type[Packet], str], ...]] = (
     (66, RoundOpened, "qq"),
     (67, ExtendRefused, "q"),
     (68, Escalated, "q"),
-    (69, Off, "q"),
+    (69, Off, "qr"),
     (70, OffFailed, "qr"),
     (71, HookEnded, "q?r"),
     (72, ProbeFinished, "q?r"),

@@ -173,6 +173,10 @@ class Story:
         """`freeze-node a`: its node process is stopped; what comes is lost on it."""
         self.machine(name).is_frozen = True
 
+    def do_wake(self, name: str, late_ms: str, stolen_ms: str) -> None:
+        """`wake a 1200 900`: what was stopped runs again, late; so much its hypervisor took."""
+        self.machine(name).wakes(int(late_ms), int(stolen_ms))
+
     def do_gate(self) -> None:
         """`gate`: every node has a gate in its kernel, with tickets."""
         for machine in self.world.machines.values():

@@ -377,6 +377,12 @@ class Machine:
             self._vip(up=False)
         self.post(ev.Off(number))
 
+    def wakes(self, late_ms: int, stolen_ms: int) -> None:
+        """Nobody had let guardian and node process run."""
+        self.is_frozen = self.is_silent = False
+        self.to_guardian(act.Stalled(late_ms, stolen_ms))
+        self.post(ev.Stalled(late_ms, stolen_ms))
+
     def gate_closes(self) -> None:
         """Nobody renewed the lease in the kernel."""
         self._vip(up=False)

@@ -101,7 +101,8 @@ class Answers:
         elif office.phase is Phase.ESCALATING:
             office.refused()
         elif office.phase is Phase.ESCALATED:
-            parts.resign("guardian_went_off", now)
+            why = f"guardian_went_off: {event.why}" if event.why else "guardian_went_off"
+            parts.resign(why, now)
 
     def _off_failed(self, event: OffFailed, now: Instant) -> None:
         parts = self._parts

@@ -37,6 +37,14 @@ class Ticked:
 
 
 @dataclass(frozen=True, slots=True)
+class Stalled:
+    """As Ticked, but much too late: nobody let this process run; `stolen_ms`: its hypervisor."""
+
+    late_ms: int
+    stolen_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class LinkOpened:
     """An authenticated connection to `peer` is up; its HELLO follows as a message."""
 
@@ -159,9 +167,13 @@ class Escalated:
 
 @dataclass(frozen=True, slots=True)
 class Off:
-    """Everything is confirmed off; `n` is the last command the guardian obeyed."""
+    """Everything is confirmed off; `n` is the last command the guardian obeyed.
+
+    `why`: it went off by itself, and for that reason; empty when this node asked for it.
+    """
 
     n: int
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +228,7 @@ class SaveFailed:
 
 Event = (
     Ticked
+    | Stalled
     | LinkOpened
     | LinkClosed
     | MessageReceived

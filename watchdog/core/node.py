@@ -34,6 +34,7 @@ from watchdog.core.events import (
     RoundOpened,
     Saved,
     SaveFailed,
+    Stalled,
     StandingReported,
     Ticked,
     UplinkChanged,
@@ -85,6 +86,8 @@ class Node:
 
     def step(self, now: Instant, event: Event) -> tuple[Effect, ...]:
         """Take in one event at `now`; what to do about it, in the order to do it."""
+        if isinstance(event, Stalled):  # first, because what expires now is explained by it
+            self._parts.lateness.note(event.late_ms, event.stolen_ms, now)
         self._expire(now)
         self._handle(event, now)
         self._act(now)
@@ -142,6 +145,7 @@ class Node:
             if fault == LEASE_LOST:
                 why = of_lost_lease(office.lease, parts.roster, parts.guard, now)
                 parts.out.note("lease_lost", why=why)
+                fault = parts.lateness.explain(fault, now)
             parts.resign(fault, now)
 
     def _jumped(self, now: Instant) -> None:
@@ -159,7 +163,7 @@ class Node:
         match event:
             case MessageReceived():
                 self._conversation.hear(event.peer, event.inc, event.message, now)
-            case Ticked():
+            case Ticked() | Stalled():
                 pass
             case (
                 GuardianReady()

@@ -25,6 +25,7 @@ from watchdog.core.transfer import Handing
 from watchdog.core.verdicts import Verdicts
 from watchdog.core.vip_probe import VipProbe
 from watchdog.instant import Instant
+from watchdog.lateness import Lateness
 
 OFF_FAILED = "OFF_FAILED"
 
@@ -38,6 +39,7 @@ class Parts:
         self.state = NodeState()
         self.office: Leadership | None = None
         self.has_exited = False
+        self.lateness = Lateness()
         self.is_unwatched = False
         """This node's lifecheck is gone, or back only just now."""
         self.last_end: tuple[str, str] | None = None

@@ -38,6 +38,13 @@ class Ticked(NamedTuple):
     """The timer at `next_deadline` fired (early or late is both fine)."""
 
 
+class Stalled(NamedTuple):
+    """As Ticked, but much too late: nobody let the guardian run; `stolen_ms`: its hypervisor."""
+
+    late_ms: int
+    stolen_ms: int
+
+
 class FromNode(NamedTuple):
     """A packet of the node process."""
 
@@ -168,6 +175,7 @@ class StopRequested(NamedTuple):
 Input = (
     Started
     | Ticked
+    | Stalled
     | FromNode
     | NodeStarted
     | NodeClosed

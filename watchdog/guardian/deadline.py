@@ -86,6 +86,8 @@ class Deadline:
         """Take one input in: expire first, then believe it, then do what is due."""
         self._now = now
         self._out.clear()
+        if isinstance(event, act.Stalled):  # first, because what expires now is explained by it
+            self._holding.lateness.note(event.late_ms, event.stolen_ms, now)
         self._holding.expire(now)
         self._take(event)
         self._holding.look()
@@ -117,7 +119,7 @@ class Deadline:
 
     def _take(self, event: act.Input) -> None:
         match event:
-            case act.Ticked():
+            case act.Ticked() | act.Stalled():
                 pass
             case act.FromNode(packet):
                 self._take_packet(packet)

@@ -51,6 +51,8 @@ class GoingOff:
         ticket: int,
     ) -> None:
         self.why = why
+        self.word = ""
+        """Why, for the node process, if that did not ask for it."""
         self.hook_fault = ""
         self.epoch = epoch
         self.is_hook_owed = is_hook_owed

@@ -26,6 +26,7 @@ from watchdog.guardian_protocol import (
     OffFailed,
 )
 from watchdog.instant import MS, Instant, elapsed_lo, has_jumped
+from watchdog.lateness import Lateness
 
 
 class Holding:
@@ -38,6 +39,7 @@ class Holding:
         self.out: list[act.Action] = []
         self.n = 0
         self.epochs = Epochs(ledger)
+        self.lateness = Lateness()
         self._policy = policy
         self._now = now
         self._claim: Claim | None = None
@@ -162,7 +164,7 @@ class Holding:
                 assert self._going, "failed without going"
                 self.out.append(act.Tell(OffFailed(self.n, self._going.resisting)))
             case _:
-                self.give_up(why)
+                self.give_up(why, is_asked=True)
 
     def _fault(self, claim: Claim) -> str:
         """Why the claim cannot stand at this moment (G1); empty when it can."""
@@ -291,8 +293,11 @@ class Holding:
 
     # --- the way down
 
-    def give_up(self, why: str) -> None:
-        """Go off now if anything is on; a claim that still waits for the disk just ends."""
+    def give_up(self, why: str, *, is_asked: bool = False) -> None:
+        """Go off now if anything is on; a claim that still waits for the disk just ends.
+
+        `is_asked`: the node process wants it, so that it need not be told why.
+        """
         if self.phase in WAITING:
             self._refuse(why)
         elif self.phase in (Phase.ADDING, Phase.ON):
@@ -303,6 +308,8 @@ class Holding:
                 why=why,
                 is_escalation_running=self._hook_by is not None,
             )
+            if self._going and not is_asked:
+                self._going.word = self.lateness.explain(why, self._now)
 
     def clean_leftovers(self) -> None:
         """At the start: whatever a predecessor left, and the hook that it still owes."""
@@ -375,7 +382,7 @@ class Holding:
         else:
             self.epochs.is_dirty = False
         self.out += self.backstops.stand_down(is_hook_failed=bool(going.hook_fault))
-        self.out += [act.Log("off", going.why), act.Tell(Off(self.n))]
+        self.out += [act.Log("off", going.why), act.Tell(Off(self.n, going.word))]
         self.out += self.epochs.save()
 
     def _fence(self, going: GoingOff) -> None:

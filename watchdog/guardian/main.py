@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+from watchdog import stolen
 from watchdog.guardian import actions as act
 from watchdog.guardian import (
     children,
@@ -40,7 +41,7 @@ from watchdog.guardian.loop import Loop
 from watchdog.guardian.machine import Machine, Means
 from watchdog.guardian.saver import Saver
 from watchdog.guardian.users import Account
-from watchdog.instant import MS, SECOND
+from watchdog.instant import SECOND
 
 EXIT_FAULT: Final = 1
 EXIT_REFUSED: Final = 2
@@ -76,7 +77,7 @@ class Guardian:
         self._signals = self._take_signals()
         self.tag = folders.tag_of(the_plan.data_dir)
         self.machine = Machine(the_plan, self._loop, log, self._inputs.append, self.tag)
-        self._stall_ns = the_plan.policy.slack_ns // 2
+        self._meter = stolen.Meter(the_plan.policy.slack_ns // 2, clock.now().boot_ns)
         self._log = log
 
     def run(self, deadline: Deadline, means: Means) -> act.Exit:
@@ -97,11 +98,14 @@ class Guardian:
         assert self._deadline, "pumping before the start"
         due = self._deadline.next_deadline
         if not self._inputs and due is not None:
-            late_ns = clock.now().boot_ns - due
-            if late_ns >= 0:
+            now_ns = clock.now().boot_ns
+            stall = self._meter.look(now_ns, now_ns - due)
+            if stall:
+                late_ms, stolen_ms = stall
+                self._log.warning("guardian_stalled", late_ms=late_ms, stolen_ms=stolen_ms)
+                self._inputs.append(act.Stalled(late_ms, stolen_ms))
+            elif now_ns >= due:
                 self._inputs.append(act.Ticked())
-            if late_ns >= self._stall_ns:
-                self._log.warning("guardian_stalled", late_ms=late_ns // MS)
         for _ in range(STEPS_MAX):
             if not self._inputs or self.machine.exit:
                 return

@@ -45,6 +45,7 @@ from watchdog.shell.paths import Paths
 from watchdog.shell.peers import Peers
 from watchdog.shell.perform import Performer
 from watchdog.shell.plan import NodePlan
+from watchdog.shell.punctuality import Punctuality
 from watchdog.shell.recorder import Recorder, Start
 from watchdog.shell.refusals import Refusal, Refusals
 from watchdog.shell.routes import Routes
@@ -53,6 +54,7 @@ from watchdog.shell.status_view import Surroundings, view
 from watchdog.shell.storage import StateFileError, Storage
 from watchdog.shell.subscribers import Subscribers
 from watchdog.shell.uplink import Uplink
+from watchdog.stolen import Meter
 from watchdog.wire import seal
 
 BURST: Final = 64
@@ -131,6 +133,7 @@ class Daemon:
         self._start = self._load()
         self._node = self._start.node()
         self._deadline_ns = self._node.next_deadline
+        self._ticks = Punctuality(Meter(plan.timing.slack_ns // 2, _boot_ns()), log, _boot_ns)
         self._recorder = None if plan.record is None else self._record(plan.record)
         self._performer = Performer(
             peers=Routes(self._peers, self._datagrams, self._paths, _boot_ns),
@@ -194,6 +197,7 @@ class Daemon:
             refusals=self._refusals.snapshot(),
             scheduling=scheduling_class(),
             health=self._lifecheck.health(),
+            stalls=self._ticks.stats(),
             now_s=_boot_ns() / SECOND,
             warnings=[*self._warnings(), *self._lifecheck.warnings()],
         )
@@ -223,8 +227,8 @@ class Daemon:
             if self._fault is not None:
                 raise self._fault
             for _ in range(BURST):
-                is_due = self._deadline_ns <= clock.now().boot_ns
-                event = Ticked() if is_due else self._inbox.take()
+                is_due = self._deadline_ns <= _boot_ns()
+                event = self._ticks.tick(self._deadline_ns) if is_due else self._inbox.take()
                 if event is None:
                     break
                 self._step(event)

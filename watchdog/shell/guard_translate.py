@@ -67,8 +67,8 @@ def to_event(packet: protocol.ToNode) -> events.Event:
             return events.ExtendRefused(n)
         case protocol.Escalated(n):
             return events.Escalated(n)
-        case protocol.Off(n):
-            return events.Off(n)
+        case protocol.Off(n, why):
+            return events.Off(n, why)
         case protocol.OffFailed(n, why):
             return events.OffFailed(n, why)
         case protocol.HookEnded(n, ok, detail):

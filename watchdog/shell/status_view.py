@@ -33,6 +33,8 @@ class Surroundings:
     """`Paths.stats()`: peer name -> udp, last_round, ..."""
     datagrams: Mapping[str, int] = field(default_factory=dict)
     """`Datagrams.stats()`"""
+    stalls: Mapping[str, int] = field(default_factory=dict)
+    """`Punctuality.stats()`"""
 
 
 def view(
@@ -72,6 +74,7 @@ def view(
         "gate": core["gate"],
         "watchdog": core["watchdog"],
         "scheduling": around.scheduling,
+        "stalls": dict(around.stalls),
         "datagrams": _datagrams(around),
         "refusals": {kind: dict(count) for kind, count in around.refusals.items()},
         "alarms": [{"name": name, "text": text} for name, text in core["alarms"]],

@@ -130,6 +130,11 @@ def _told(body: Mapping[str, Any]) -> Iterator[Sample]:
     if isinstance(move, dict):
         yield Sample("last_move_timestamp_seconds", (), _moment(move.get("at")))
         yield Sample("last_move_info", (_text(move.get("from")), _text(move.get("to"))), 1)
+    stalls = body.get("stalls")
+    if isinstance(stalls, dict):
+        yield Sample("stalls_total", (), stalls.get("count"))
+        yield Sample("stall_worst_seconds", (), _scaled(stalls.get("worst_ms"), 0.001))
+        yield Sample("stall_stolen_seconds_total", (), _scaled(stalls.get("stolen_ms"), 0.001))
     refusals = body.get("refusals")
     for kind, row in list(refusals.items())[:ROWS_MAX] if isinstance(refusals, dict) else []:
         if isinstance(row, dict):

@@ -60,6 +60,9 @@ SERIES: Final[dict[str, Series]] = {
     "warnings": _gauge("Sentences that `quorumdog status` warns with."),
     "last_move_timestamp_seconds": _gauge("When the coordinator moved last, since 1970."),
     "last_move_info": _gauge("From whom to whom it moved.", "from", "to"),
+    "stalls_total": _counter("How often the node process woke too late."),
+    "stall_worst_seconds": _gauge("How late it woke at worst, since its start."),
+    "stall_stolen_seconds_total": _counter("What a hypervisor took of a processor meanwhile."),
     "refused_total": _counter("Who was turned away at the peer port, by kind.", "kind"),
     # What this node hears of its peers.
     "peer_reachable": _gauge("1 if this node counts the peer.", "peer"),

@@ -60,6 +60,7 @@ TO_NODE: list[ToNode] = [
     ExtendRefused(3),
     Escalated(4),
     Off(5),
+    Off(5, "gate_shut; it woke 300 ms late"),
     OffFailed(6, "vip: still there"),
     HookEnded(7, True, ""),
     ProbeFinished(8, True, "10.0.0.100 is claimed by 02:00:00:00:00:01"),

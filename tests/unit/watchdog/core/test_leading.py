@@ -142,6 +142,15 @@ def test_an_unsolicited_off_makes_the_leader_resign_with_release() -> None:
     assert rig.parts.office is None
 
 
+def test_the_guardians_own_reason_is_what_everybody_is_told() -> None:
+    """`gate_shut` on one node's log is no answer for who asks another node."""
+    rig = leader()
+    start = len(rig.log)
+    rig.step(ev.Off(rig.parts.guard._n, "gate_shut; it woke 300 ms late"))
+    reason = "guardian_went_off: gate_shut; it woke 300 ms late"
+    assert {release.reason for _, release in sent(rig.log[start:], Release)} == {reason}
+
+
 # --- rounds and the lease
 
 

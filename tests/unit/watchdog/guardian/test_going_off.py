@@ -138,3 +138,13 @@ def test_going_off_begins_at_soft_and_leaves_the_hook_its_time() -> None:
     rig.silent = {act.StartHook}
     got = rig.wait(SOFT_MS + 5)
     assert only(act.StartHook, got)[0].bound_ns >= 490_000_000
+
+
+def test_a_guardian_that_nobody_let_run_says_so_when_the_lease_has_ended() -> None:
+    """Whoever asks why the VIP moved must not search the network for it."""
+    rig = Rig(policy(**VIP_ONLY)).start().on()
+    rig.pass_to(rig.ms + SOFT_MS + 400)
+    got = rig.feed(act.Stalled(500, 450))
+    why = "lease_ended; it woke 500 ms late, 450 ms taken by its hypervisor"
+    assert told(got) == [Off(1, why)]
+    assert act.Log("going_off", "lease_ended") in got, "the word in the log stays one word"

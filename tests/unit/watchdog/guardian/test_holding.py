@@ -148,7 +148,7 @@ def test_vips_that_cannot_be_added_take_everything_off() -> None:
     rig.escalate()
     got = rig.feed(act.VipsAdded(False, "no such interface"))
     assert names(got) == ["RemoveVips"]
-    assert told(got) == [Off(1)]
+    assert told(got) == [Off(1, "vip_failed")]
 
 
 def test_the_lease_ends_softly_without_an_extension() -> None:
@@ -157,7 +157,7 @@ def test_the_lease_ends_softly_without_an_extension() -> None:
     assert names(rig.wait(SOFT_MS - 10)) == []
     got = rig.wait(20)
     assert names(got) == ["RemoveVips"]
-    assert told(got) == [Off(1)], "unsolicited, under the number of the last command"
+    assert told(got) == [Off(1, "lease_ended")], "unsolicited, under the last command's number"
 
 
 def test_the_faster_clock_ends_the_lease() -> None:
@@ -294,7 +294,7 @@ def test_an_escalate_while_on_is_a_fault_and_takes_everything_off() -> None:
     """A node that does not know what it holds must not hold it."""
     rig = Rig(policy(**VIP_ONLY)).start().on()
     rig.open()
-    assert told(rig.escalate()) == [Off(2)]
+    assert told(rig.escalate()) == [Off(2, "escalate_while_on")]
     assert not rig.deadline.is_on
 
 

@@ -43,7 +43,7 @@ def test_each_effect_keeps_its_fields_as_a_packet(
         (protocol.ExtendRefused(3), events.ExtendRefused(n=3)),
         (protocol.Warned("a", "b"), events.GuardianWarned("a", "b")),
         (protocol.Escalated(4), events.Escalated(n=4)),
-        (protocol.Off(5), events.Off(n=5)),
+        (protocol.Off(5, "gate_shut"), events.Off(n=5, why="gate_shut")),
         (protocol.OffFailed(6, "hook"), events.OffFailed(n=6, why="hook")),
         (protocol.HookEnded(7, ok=True, detail="0"), events.HookEnded(n=7, ok=True, detail="0")),
         (

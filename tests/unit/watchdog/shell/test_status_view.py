@@ -29,7 +29,7 @@ def test_reply_has_every_field_that_is_documented() -> None:
         "schema", "cluster", "local", "state", "phase", "quorum", "coordinator", "term", "epoch",
         "lease_left_ms", "escalated", "watchdog", "memory", "waiting_for", "sitout_left_ms",
         "unfit", "uplink", "nodes", "vips", "last_move", "gate", "scheduling",
-        "refusals", "alarms", "warnings", "lifecheck", "called_dead", "datagrams",
+        "refusals", "alarms", "warnings", "lifecheck", "called_dead", "datagrams", "stalls",
     }  # fmt: skip
     rows: Any = body["nodes"]
     assert set(rows[0]) == {

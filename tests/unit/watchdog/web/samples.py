@@ -52,6 +52,7 @@ BODY: Final[dict[str, Any]] = {
     },
     "gate": "none",
     "scheduling": "rt",
+    "stalls": {"count": 3, "worst_ms": 578, "stolen_ms": 420},
     "refusals": {
         "wrong_key": {"count": 4, "last_address": "x", "last_ago_s": 1.0, "detail": ""},
     },

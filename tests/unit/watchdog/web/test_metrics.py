@@ -52,6 +52,9 @@ def test_what_somebody_should_look_at() -> None:
     assert found["alarm|WALL_CLOCKS_DIFFER"] == found["alarms"] == 1
     assert found["warnings"] == 2
     assert found["refused_total|wrong_key"] == 4
+    assert found["stalls_total"] == 3
+    assert found["stall_worst_seconds"] == pytest.approx(0.578)
+    assert found["stall_stolen_seconds_total"] == pytest.approx(0.42)
     assert found["last_move_timestamp_seconds"] == pytest.approx(1795269600.25)
     assert found["last_move_info|beta|alpha"] == 1
 
@@ -120,6 +123,8 @@ def test_an_older_node_has_fewer_samples(lifecheck: Any) -> None:
         {"vips": 3},
         {"refusals": {"x": 4}},
         {"refusals": [1]},
+        {"stalls": {"count": "3", "worst_ms": None}},
+        {"stalls": 3},
         {"alarms": {"name": 1}},
         {"warnings": "many"},
         {"last_move": "beta"},
