@@ -11,9 +11,6 @@ from tests.fuzz.__main__ import main
 from tests.fuzz.engine import BATCH, PAST, REFUSED, VALID, Fault, Run, Tally, Target, input_of
 from tests.fuzz.shrink import shrunk
 
-# A target that is thrown away leaves its event loop and sockets to the collector.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 
 def target(judge: Callable[[bytes], int], past: float = 0.0, valid: float = 0.0) -> Target:
     """A parser of eight random bytes."""

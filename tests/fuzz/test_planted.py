@@ -7,9 +7,6 @@ from tests.fuzz.__main__ import INPUTS, SEQUENCES
 from tests.fuzz.engine import BATCH, Fault, Run
 from tests.fuzz.plants import PLANTS, Plant
 
-# A target that is thrown away leaves its event loop and sockets to the collector.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 SEED = 99
 """Not the seed of the short run: the plants were not made to fit it."""
 

@@ -1,6 +1,7 @@
 """HTTP both ways: requests to the health port, and what a watched service answers to the probe."""
 
 import asyncio
+import atexit
 import logging
 import os
 from random import Random
@@ -105,6 +106,9 @@ class Port:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        atexit.register(
+            self.loop.close
+        )  # it serves as long as the process, whoever keeps the target
         self.loop.set_exception_handler(self._escaped)
         self.escaped: list[dict[str, Any]] = []
         self.loop.run_until_complete(self._open())
