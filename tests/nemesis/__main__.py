@@ -86,12 +86,12 @@ def _end(
         "kernel": platform.release(),
         "processors": os.cpu_count(),
         "seconds": round(took_s, 1),
+        "repeated": sum(one.again for one in results),
         "problems": problems,
     }
     if options.json is not None:
         options.json.write_text(report.document(results, facts), encoding="utf-8")
-    two_ms = sum(one.two_answered_s for one in results) * 1000
-    print(f"{len(results)} faults in {took_s:.0f} s; two answered for {two_ms:g} ms in all")
+    print(report.summary(results, took_s))
     print(*(f"PROBLEM: {text}" for text in problems), sep="\n")
     if problems:
         print(f"to repeat: {command}")

@@ -2,8 +2,9 @@
 
 It belongs to no node.  One loop reads the kernels' address events of all namespaces, serves on the
 VIP for the nodes (a service that no fault reaches), asks as a client, and puts ARP, neighbour and
-UDP questions to every node from a namespace that no fault cuts off.  Kernel events are read before
-answers, so an answer never seems older than its address.  Ends when its standard input is closed.
+UDP questions to every node from a namespace that no fault cuts off.  Kernel events are read again
+between an answer and its time: whatever came or went before it, in its node's kernel or another's,
+has an earlier time.  Ends when its standard input is closed.
 """
 
 import json
@@ -13,7 +14,7 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,10 +65,14 @@ class Spec:
 
 
 class Asker:
-    """Puts the questions to all nodes, and hears who answers."""
+    """Puts the questions to all nodes, and hears who answers.
 
-    def __init__(self, spec: Spec) -> None:
+    `look` reads the kernels' events that wait.
+    """
+
+    def __init__(self, spec: Spec, look: Callable[[], None]) -> None:
         self._spec = spec
+        self._look = look
         self._by_mac = {bytes.fromhex(mac.replace(":", "")): name for _, name, _, mac in spec.nodes}
         self.arp = _packets(frames.ARP)
         self.neighbours = _packets(frames.IP6)
@@ -105,24 +110,30 @@ class Asker:
 
     def hear_frames(self, of: socket.socket) -> None:
         """Whose addresses were told; the answer belongs to the newest round."""
-        for _ in range(BURST_MAX):
-            try:
-                frame = of.recv(2048)
-            except BlockingIOError:
-                return
-            said = frames.answered(frame)
-            if said is not None and said[0] in self._by_mac and said[1] in self._spec.vips:
-                self.answers.append((self._number, now_ns(), self._by_mac[said[0]], said[1]))
+        found = []
+        with suppress(BlockingIOError):
+            for _ in range(BURST_MAX):
+                said = frames.answered(of.recv(2048))
+                if said is not None and said[0] in self._by_mac and said[1] in self._spec.vips:
+                    found.append((self._number, self._by_mac[said[0]], said[1]))
+        self._note(found)
 
     def hear_datagrams(self) -> None:
         """Which node's service answered which round."""
-        for _ in range(BURST_MAX):
-            try:
+        found = []
+        with suppress(OSError):
+            for _ in range(BURST_MAX):
                 data, sender = self.udp.recvfrom(512)
-            except OSError:
-                return
-            number, node = _NUMBER.unpack_from(data)[0], data[_NUMBER.size :].decode()
-            self.answers.append((number, now_ns(), node, sender[0]))
+                number, node = _NUMBER.unpack_from(data)[0], data[_NUMBER.size :].decode()
+                found.append((number, node, sender[0]))
+        self._note(found)
+
+    def _note(self, found: Sequence[tuple[int, str, str]]) -> None:
+        """Give answers their time, later than that of every change before them."""
+        if found:
+            self._look()
+            t = now_ns()
+            self.answers += [(number, t, node, vip) for number, node, vip in found]
 
 
 def _packets(protocol: int) -> socket.socket:
@@ -143,7 +154,7 @@ class Judge:
         four = next(vip for vip in spec.vips if ":" not in vip)
         self._kernel: socket.socket = inside(spec.network, observer.listen)
         self._client = inside(spec.client, lambda: Client(four))
-        self._asker = inside(spec.judge, lambda: Asker(spec))
+        self._asker = inside(spec.judge, lambda: Asker(spec, self._changes))
         self._services = [self._service(four, name, space) for _, name, space, _ in spec.nodes]
         self._asked: list[int] = []
         self._served: list[tuple[int, str]] = []

@@ -9,9 +9,10 @@ from tests.nemesis.engine import Result
 from tests.nemesis.plan import below_floor
 
 HEADINGS: Final = (
-    "fault", "victims", "two ms", "outage ms", "moves", "recovery s", "blind ms", "verdict",
+    "fault", "victims", "two ms", "outage ms", "moves", "recovery s", "blind ms", "stolen ms",
+    "verdict",
 )  # fmt: skip
-WIDTHS: Final = (46, 14, 8, 10, 9, 11, 9, 7)
+WIDTHS: Final = (46, 14, 8, 10, 9, 11, 9, 10, 7)
 SCHEMA: Final = 1
 
 
@@ -33,7 +34,8 @@ def row(one: Result) -> str:
             f"{one.moves} of {least}" + (f"-{most}" if most != least else ""),
             "never" if one.recovery_s is None else f"{one.recovery_s:.1f}",
             f"{one.blind_s * 1000:.0f}",
-            "FAILED" if one.failures else "ok",
+            f"{one.stolen_ms}",
+            "again" if one.again else "FAILED" if one.failures else "ok",
         )
     )
 
@@ -44,18 +46,33 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def failure(one: Result) -> Iterator[str]:
-    """Why a fault failed, with the nodes' last lines."""
-    yield f"FAILED {one.name} (--nodes {one.nodes}, seed {one.seed}):"
+    """Why a fault failed, with the nodes' last lines; in short if it is tried again."""
+    if one.again:
+        yield f"again: this machine stood still for {one.stolen_ms} ms; try {one.number} was:"
+        yield from (f"  {text}" for text in one.failures)
+        return
+    yield f"FAILED {one.name} (--nodes {one.nodes}, seed {one.seed}, try {one.number}):"
     yield from (f"  {text}" for text in one.failures)
     yield one.log
 
 
+def summary(results: Sequence[Result], took_s: float) -> str:
+    """The last line: how many, how long two answered, how many did not count."""
+    again = sum(one.again for one in results)
+    two_ms = sum(one.two_answered_s for one in results) * 1000
+    return (
+        f"{len(results) - again} faults in {took_s:.0f} s; two answered for {two_ms:g} ms in all; "
+        f"{again} tries were repeated because this machine stood still"
+    )
+
+
 def problems(results: Sequence[Result], nodes: str, asked: int, *, is_full: bool) -> Iterator[str]:
     """Why the run as a whole failed; nothing when it did not."""
-    failed = [one.name for one in results if one.failures]
+    counted = [one for one in results if not one.again]
+    failed = [one.name for one in counted if one.failures]
     if failed:
-        yield f"{len(failed)} of {len(results)} faults failed: {', '.join(failed)}"
-    injected = [one.name for one in results if one.injected]
+        yield f"{len(failed)} of {len(counted)} faults failed: {', '.join(failed)}"
+    injected = [one.name for one in counted if one.injected]
     if len(injected) < asked:
         yield f"only {len(injected)} faults were injected, {asked} were asked for"
     if is_full and (missing := below_floor(nodes, injected)):

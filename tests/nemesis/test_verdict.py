@@ -207,6 +207,86 @@ def test_an_answer_without_an_address_is_a_problem() -> None:
     assert verdict.strays(ghost, ALL) == [f"beta answered for {VIP} without having it"]
 
 
+def flash(*others: dict[str, Any]) -> Record:
+    """Alpha answers for both VIPs for 3 ms; its kernel tells of the one alone."""
+    word = address(1001, "alpha", True), address(1004, "alpha", False)
+    seen = heard(1000, 1005, "alpha", VIP, 2), heard(1000, 1005, "alpha", VIP6, 2)
+    return record(*word, *others, asked(100, 2000), *seen)
+
+
+def test_an_answer_without_a_word_is_no_stray_beside_the_word_of_another_address() -> None:
+    """An IPv6 address that goes before its work queue has run is never told of."""
+    assert verdict.strays(flash(), ALL) == []
+    assert verdict.overlaps(flash(), ALL) == []
+    alone = record(asked(100, 2000), heard(1000, 1005, "alpha", VIP6))
+    assert verdict.strays(alone, ALL) == [f"alpha answered for {VIP6} without having it"]
+    long_ago = record(
+        address(100, "alpha", True),
+        address(400, "alpha", False),
+        asked(100, 2000),
+        heard(1000, 1005, "alpha", VIP6),
+    )
+    assert verdict.strays(long_ago, ALL) == [f"alpha answered for {VIP6} without having it"]
+
+
+def test_an_answer_without_a_word_beside_another_that_answers_is_two() -> None:
+    """Beta has it before the question, and after the answer."""
+    both = flash(
+        address(900, "beta", True, VIP6),
+        heard(900, 2000, "beta", VIP6),
+    )
+    (found,) = verdict.overlaps(both, Span(Edge(0), Edge(2000 * MS)))
+    assert (found.vip, found.nodes) == (VIP6, ("alpha", "beta"))
+    assert found.begin.t == 1002 * MS, "an instant"
+    assert found.seconds > 0
+    assert verdict.overlaps(both, Span(Edge(1010 * MS), Edge(2000 * MS))) == []
+    assert verdict.overlaps(both, ALL, gates=False) == [], "its kernel told of no address"
+
+
+@pytest.mark.parametrize(
+    "beta",
+    [
+        (address(1001, "beta", True, VIP6),),
+        (address(100, "beta", True, VIP6), address(1001, "beta", False, VIP6)),
+        (address(900, "beta", True, VIP6), heard(900, 995, "beta", VIP6)),
+    ],
+    ids=["comes", "goes", "silent"],
+)
+def test_a_hand_over_around_an_answer_without_a_word_is_no_overlap(
+    beta: tuple[dict[str, Any], ...],
+) -> None:
+    """Between the question and when the answer was heard one may have gone, the other come."""
+    assert verdict.overlaps(flash(*beta), ALL) == []
+
+
+def test_a_late_word_hides_no_overlap() -> None:
+    """Alpha answered before its kernel told of the address, and beta did all that time."""
+    made = record(
+        address(900, "beta", True, VIP6),
+        address(1003, "beta", False, VIP6),
+        address(1004, "alpha", True, VIP6),
+        asked(100, 2000),
+        heard(900, 1005, "beta", VIP6),
+        heard(1000, 2000, "alpha", VIP6, 2),
+    )
+    (found,) = verdict.overlaps(made, ALL)
+    assert found.begin.t == 1002 * MS
+
+
+def test_a_late_frame_of_who_had_it_is_no_overlap() -> None:
+    """It was sent before the address went, and was under way while the next one took it."""
+    made = record(
+        address(100, "alpha", True),
+        address(1000, "alpha", False),
+        address(1020, "beta", True),
+        asked(100, 2000),
+        heard(100, 1000, "alpha"),
+        heard(1100, 1105, "alpha"),
+        heard(1020, 2000, "beta"),
+    )
+    assert verdict.overlaps(made, ALL) == []
+
+
 def served(*ms: float) -> dict[str, Any]:
     """Answers to the client."""
     answers = [[round(t * MS), "alpha"] for t in ms]

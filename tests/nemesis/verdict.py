@@ -3,8 +3,9 @@
 Definition: a node *answers* for a VIP from the kernel's word that the address came to the word that
 it went, less every stretch that is proven silent: between two questions that it answered, if one
 between them got no answer (so a gate is believed only where it was seen).  One answer is an instant
-of answering.  Two holders: two nodes answer for one VIP.  Edges have the kernels' order, in one
-queue, beside their time: an overlap is found however short, and the tolerance is 0.
+of answering, also without the kernel's word (`wordless`): between its question and when it was
+heard.  Two holders: two nodes answer for one VIP.  Edges have the kernels' order, in one queue,
+beside their time: an overlap is found however short, and the tolerance is 0.
 """
 
 from bisect import bisect_left
@@ -15,7 +16,8 @@ from typing import Any, Final, NamedTuple
 
 NS: Final = 1_000_000_000
 WORD_LATE_NS: Final = 500_000_000
-"""An address may answer before the kernel's word of it: that of IPv6 comes from a work queue."""
+"""An address may answer before the kernel's word of it: that of IPv6 comes from a work queue, and
+never comes if the address has gone before.  A frame may be as late."""
 
 
 class Edge(NamedTuple):
@@ -174,6 +176,7 @@ def answering(record: Record, window: Span) -> dict[tuple[str, str], list[Span]]
 def overlaps(record: Record, window: Span, *, gates: bool = True) -> list[Overlap]:
     """Every time at which two nodes answered for a VIP; without `gates`: had it."""
     found = answering(record, window) if gates else presences(record, window)
+    unsaid = overlaps_unsaid(record, window, found) if gates else ()
     return [
         Overlap(vip, (one, other), both.begin, both.end)
         for vip in record.vips
@@ -181,7 +184,41 @@ def overlaps(record: Record, window: Span, *, gates: bool = True) -> list[Overla
         for span in found[one, vip]
         for against in found[other, vip]
         for both in common(span, against)
-    ]
+    ] + list(unsaid)
+
+
+def wordless(record: Record, window: Span) -> Iterator[tuple[str, str, int, int]]:
+    """Yield (node, VIP, asked, heard) of each answer of a node that had no such address, as told.
+
+    One from whom it went shortly before does not count: a frame of before may be late.
+    """
+    held = presences(record, Span(Edge(0), window.end))
+    for (node, vip), rounds in record.heard.items():
+        spans = held.get((node, vip), [])
+        for asked, number in record.questions:
+            t = rounds.get(number)
+            if t is None or not window.begin.t <= asked < window.end.t:
+                continue
+            if not any(s.begin.t <= t and s.end.t >= asked - WORD_LATE_NS for s in spans):
+                yield node, vip, asked, t
+
+
+def overlaps_unsaid(
+    record: Record, window: Span, found: Mapping[tuple[str, str], Sequence[Span]]
+) -> Iterator[Overlap]:
+    """Yield each wordless answer that had another node beside it for certain.
+
+    It was given at an instant between its question and when it was heard, so the other must have
+    answered (`found`) all that time.
+    """
+    for node, vip, asked, t in wordless(record, window):
+        for (other, same), spans in found.items():
+            if same == vip and other != node and _has_all_of(spans, asked, t):
+                yield Overlap(vip, (min(node, other), max(node, other)), Edge(t), Edge(t))
+
+
+def _has_all_of(spans: Iterable[Span], begin: int, end: int) -> bool:
+    return any(span.begin <= Edge(begin) and Edge(end) <= span.end for span in spans)
 
 
 def seconds(found: Sequence[Overlap]) -> float:
@@ -194,20 +231,20 @@ def seconds(found: Sequence[Overlap]) -> float:
 
 
 def strays(record: Record, window: Span) -> list[str]:
-    """Answers of nodes whose kernel did not have the address: then something else answered."""
-    held = presences(record, Span(Edge(0), window.end))
+    """Answers of nodes whose kernel had none of the VIPs: then something else answered.
+
+    The VIPs of a node come and go together, so the word of one is enough for the others, whose own
+    may never come (WORD_LATE_NS).
+    """
+    held: dict[str, list[Span]] = {}
+    for (node, _), spans in presences(record, Span(Edge(0), window.end)).items():
+        held.setdefault(node, []).extend(spans)
     found = []
-    for (node, vip), rounds in record.heard.items():
-        spans = held.get((node, vip), [])
-        for asked, number in record.questions:
-            t = rounds.get(number)
-            if t is None or not window.begin.t <= asked < window.end.t:
-                continue
-            near = t + WORD_LATE_NS, asked - WORD_LATE_NS
-            if not any(s.begin.t <= near[0] and s.end.t >= near[1] for s in spans):
-                found.append(f"{node} answered for {vip} without having it")
-                break
-    return found
+    for node, vip, asked, t in wordless(record, window):
+        near = t + WORD_LATE_NS, asked - WORD_LATE_NS
+        if not any(s.begin.t <= near[0] and s.end.t >= near[1] for s in held.get(node, [])):
+            found.append(f"{node} answered for {vip} without having it")
+    return list(dict.fromkeys(found))
 
 
 def gains(record: Record, window: Span) -> list[str]:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from tests.system.exclusion import TwoHoldersError, check_too, watched
 from watchdog.cli.demo import timeline
 from watchdog.cli.demo.cluster import Cluster, Layout
 from watchdog.cli.demo.interrupt import Interrupt
@@ -47,6 +48,8 @@ class SystemCluster:
         self.lab = lab
         self.journal = journal
         self.names = cluster.names
+        self.may_hold: int | None = 1
+        """How many nodes may hold at once in its whole life; None: whoever broke it meant to."""
         self.services = Services(cluster, (VIP,) if cluster.layout.vips else ())
 
     # --- processes
@@ -169,9 +172,27 @@ class SystemCluster:
 
     def holders(self) -> timeline.Holders:
         """The largest number of nodes that held a VIP at once; exact."""
+        return timeline.holders(self._whole())
+
+    def _whole(self) -> list[dict[str, Any]]:
         seen = self.observations()
-        assert not any(one["kind"] == "lost" for one in seen), "the observer lost messages"
-        return timeline.holders(seen)
+        if any(one["kind"] == "lost" for one in seen):
+            raise TwoHoldersError("the observer lost messages: there may have been two holders")
+        return seen
+
+    def expect_one_holder(self) -> None:
+        """One node held at any instant so far, and no two."""
+        found = self.holders()
+        if found.most > 1:
+            raise TwoHoldersError(f"{found.most} holders at once: {', '.join(found.nodes)}")
+        assert found.most == 1, "nobody ever held a VIP"
+
+    def expect_not_too_many(self) -> None:
+        """What holds for every test, also one that has failed; machines outside do not count."""
+        seen = [o for o in self._whole() if o["kind"] != "address" or o["node"] in self.names]
+        found = timeline.holders(seen)
+        if self.may_hold is not None and found.most > self.may_hold:
+            raise TwoHoldersError(f"{found.most} holders at once: {', '.join(found.nodes)}")
 
     def holding(self) -> set[str]:
         """The nodes that hold a VIP now."""
@@ -237,18 +258,20 @@ def run_cluster(
 
 
 def _running(made: SystemCluster, *, start: bool) -> Iterator[SystemCluster]:
-    """Run the nodes around the test; a test that fails shows what they printed."""
+    """Run the nodes around the test; one that fails shows what they printed, and is counted."""
     try:
         if made.cluster.layout.has_service:
             made.services.start_all()
         if start:
             made.cluster.start_all()
-        yield made
-    except BaseException:
+        with watched(made.expect_not_too_many):
+            yield made
+    except BaseException as failure:
         for name in made.cluster.running:
             print(
                 f"--- {name}, the last lines:", *made.log(name).splitlines()[-LOG_LINES:], sep="\n"
             )
+        check_too(failure, made.expect_not_too_many)
         raise
     finally:
         for node in made.cluster.running.values():

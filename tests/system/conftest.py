@@ -8,11 +8,24 @@ from pathlib import Path
 import pytest
 
 from tests.support import REPOSITORY
+from tests.system.repeats import Repeats
 
+FOLDER = Path(__file__).parent
+NEVER_AGAIN = ("test_gate_kernel.py", "test_repeats.py")
+"""The kernel's gate may shut early on a machine that stands still, and never late; no real time."""
 INSTALL_S = 240
 PYTHONS = ("/usr/bin/python3", "/usr/local/bin/python3")
 NOT_UNDER_MAKE = {k: v for k, v in os.environ.items() if k not in {"MAKEFLAGS", "MAKELEVEL"}}
 """`make test` runs these tests, and a make below another one prints more."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Run again what failed while this machine stood still (repeats.py)."""
+    config.pluginmanager.register(Repeats(_may_stand_still))
+
+
+def _may_stand_still(item: pytest.Item) -> bool:
+    return FOLDER in item.path.parents and item.path.name not in NEVER_AGAIN
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.system.cluster import SystemCluster
+from tests.system.exclusion import TwoHoldersError
 from tests.system.prober import SECOND
 from watchdog.cli.demo.journal import now_ns
 from watchdog.cli.demo.outside import inside
@@ -102,6 +103,11 @@ class Watch:
         A question that was asked after an answer came is later, however busy the machine is.
         """
         return max(0, self.yes(giver)[-1].asked - self.yes(taker)[0].t) / SECOND
+
+    def expect_no_overlap(self, giver: str, taker: str) -> None:
+        """No two nodes said 200 at once; TwoHoldersError."""
+        if both_s := self.overlap_s(giver, taker):
+            raise TwoHoldersError(f"{giver} and {taker} said that they lead for {both_s} s")
 
 
 @contextmanager

@@ -49,4 +49,4 @@ def steady(yard: Yard, *, may_confirm: bool = False) -> Iterator[str]:
     after = yard.told(coordinator)
     assert [after[key] for key in kept] == [before[key] for key in kept]
     assert after["quorum"]["ok"]
-    assert yard.holders() == [coordinator]
+    yard.expect_holder(coordinator)

@@ -200,7 +200,7 @@ def gives_its_place(yard: Yard, leader: str, told: str) -> None:
     successor = until("another one leads", lambda: leads(yard, but=SUBJECT))
     assert told in yard.log(SUBJECT)[before:]
     assert told in alarms(yard)["HOOK_FAILED"]
-    assert yard.holders() == [successor]
+    yard.expect_holder(successor)
     until("nothing of the hook is left", lambda: not strays(yard, SUBJECT))
 
 
@@ -257,5 +257,5 @@ def test_a_bad_de_escalation_hook_never_keeps_the_vip(
     said = yard.log(SUBJECT)[before:]
     assert "event=de_escalation_failed" in said
     assert told in said
-    assert yard.holders() == [successor]
+    yard.expect_holder(successor)
     until("nothing of the hooks is left", lambda: not strays(yard, SUBJECT))

@@ -67,7 +67,7 @@ def expect(result: tuple[int, str], code: int, *words: str) -> None:
 def test_a_second_daemon_on_the_same_data_is_told_the_pid_of_the_first(yard: Yard) -> None:
     """Typed twice: the second ends at once, the first goes on holding the VIP."""
     pid = yard.running("alpha").pid
-    assert yard.holders() == ["alpha"]
+    yard.expect_holder("alpha")
     result = yard.refused("alpha")
     expect(result, 1, "another quorumdog runs", f"pid {pid} ", "guardian.lock", "stop it first")
     assert yard.running("alpha").exit_code is None
@@ -267,7 +267,7 @@ def test_accepted_members_take_over_only_together(tmp_path: Path) -> None:
         yard.start("alpha", "--accept-membership", shape=wider)
         until("alpha waits", lambda: yard.status("alpha").get("waiting_for"))
         assert yard.told("alpha")["memory"] != "intact"
-        assert yard.holders() == []
+        yard.expect_holder()
         for name in (*MEMBERS[1:], NEWCOMER):
             yard.start(name, "--accept-membership", shape=wider)
         leader = yard.led()

@@ -16,6 +16,7 @@ from typing import Final
 import pytest
 
 from tests.system.cluster import SystemCluster, run_cluster
+from tests.system.exclusion import TwoHoldersError
 from tests.system.gated import Ears, Frame
 from tests.system.prober import MS, Story, story, timing
 from watchdog.cli.demo.lab import VIP, VIP6
@@ -57,6 +58,12 @@ class Ports:
     def after(self, name: str, at_ns: int) -> list[Frame]:
         """What a node said after that."""
         return [frame for frame in self.frames[name] if frame.at_ns > at_ns]
+
+    def expect_no_overlap(self, giver: str, taker: str) -> None:
+        """A node was silent before the next one spoke; TwoHoldersError."""
+        if self.last_ns(giver) >= (first := min(frame.at_ns for frame in self.frames[taker])):
+            both_ms = (self.last_ns(giver) - first) / MS
+            raise TwoHoldersError(f"{giver} and {taker} spoke for a VIP for {both_ms} ms")
 
     def start(self) -> None:
         """Begin."""
@@ -139,14 +146,15 @@ def test_frozen_whole_a_node_is_silent_by_hard_and_before_the_next_speaks(
             took_ms = (last - stopped) / MS
             hard_ns = timing(three).hard_ms * MS
             assert last <= stopped + hard_ns + TICKS_NS, f"heard for {took_ms:.0f} ms"
-            assert last < min(frame.at_ns for frame in ports.frames[following])
+            ports.expect_no_overlap(told.leader, following)
             print(f"silent {took_ms:.0f} ms after all was stopped; hard is {hard_ns // MS} ms")
             three.pause(0.5)
         finally:
             three.thaw(told.leader, "all")
         told.wait("off", lambda: "event=off " in told.log(told.leader))
         three.wait_healthy()
-        assert ports.last_ns(told.leader) == last, "it spoke for a VIP when it woke"
+        if ports.last_ns(told.leader) != last:
+            raise TwoHoldersError(f"{told.leader} spoke for a VIP when it woke")
 
 
 def test_a_flush_of_all_rules_is_mended_and_moves_nothing() -> None:
@@ -201,7 +209,7 @@ def test_killed_whole_a_node_is_silent_by_hard_and_its_successor_clears(
         told.wait("the next is heard", lambda: bool(ports.frames[following]))
         last = ports.last_ns(told.leader)
         assert last <= killed + timing(three).hard_ms * MS + TICKS_NS
-        assert last < min(frame.at_ns for frame in ports.frames[following])
+        ports.expect_no_overlap(told.leader, following)
         assert nft(three, told.leader, "list", "tables").count("quorumdog_") == 3
         three.cluster.running[told.leader].wait(5)
         three.start(told.leader)

@@ -37,7 +37,7 @@ def cluster() -> Iterator[SystemCluster]:
     """Three nodes that ask the client's machine."""
     with run_cluster(3, tables=TABLES) as made:
         yield made
-        assert made.holders().most == 1
+        made.expect_one_holder()
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def site() -> Iterator[Site]:
             put_redis_script(cluster, name, "restart")
         with started(cluster, redis, nginx.fleet):
             yield Site(cluster, redis, nginx)
-            assert cluster.holders().most == 1
+            cluster.expect_one_holder()
 
 
 def test_a_dead_redis_is_started_again_where_it_was_until_restarts_are_used_up(

@@ -54,7 +54,7 @@ def cluster() -> Iterator[SystemCluster]:
         made.cluster.start_all()
         made.wait_healthy()
         yield made
-        assert made.holders().most == 1
+        made.expect_one_holder()
 
 
 def test_a_service_that_dies_where_the_vip_is_takes_the_vip_with_it(cluster: SystemCluster) -> None:

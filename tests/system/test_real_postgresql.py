@@ -57,7 +57,7 @@ def site() -> Iterator[Site]:
         database = Postgresql(cluster)
         with started(cluster, database.fleet):
             yield Site(cluster, database)
-            assert cluster.holders().most == 1
+            cluster.expect_one_holder()
 
 
 def test_a_killed_postmaster_loses_the_vip(site: Site) -> None:

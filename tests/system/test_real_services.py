@@ -57,7 +57,7 @@ def site() -> Iterator[Site]:
         nginx, redis = Nginx(cluster), redis_fleet(cluster)
         with started(cluster, nginx.fleet, redis):
             yield Site(cluster, nginx.fleet, redis, nginx.broken, partial(redis_locked, cluster))
-            assert cluster.holders().most == 1
+            cluster.expect_one_holder()
 
 
 @pytest.mark.parametrize("fault", ["killed", "stopped", "broken"])

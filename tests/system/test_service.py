@@ -103,7 +103,7 @@ def test_a_killed_daemon_leaves_its_vips_to_be_cleared_by_the_unit() -> None:
         assert done.returncode == 0, done.stderr
         cluster.wait_coordinator(other_than=leader)
         assert leader not in cluster.holding()
-        assert cluster.holders().most == 1
+        cluster.expect_one_holder()
 
 
 def test_clearing_touches_no_other_address_and_may_be_repeated() -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ipc.client import RefusedError, UnreachableError, call
+from tests.system.exclusion import TwoHoldersError, check_too, watched
 from watchdog.cli.demo import lab as labs
 from watchdog.cli.demo.lab import INTERFACE, VIP, Lab
 from watchdog.cli.demo.processes import Running, stop_all
@@ -218,6 +219,17 @@ class Yard:
         """The nodes whose kernel has the VIP on any interface."""
         return [name for name in self.lab.places if f" {VIP}/" in self.lab.addresses(name)]
 
+    def expect_not_two(self) -> None:
+        """No two nodes have the VIP; one look takes longer than a hand-over, so it takes two."""
+        first, second = self.holders(), self.holders()
+        if len(both := set(first) & set(second)) > 1:
+            raise TwoHoldersError(f"the VIP is on {', '.join(sorted(both))}")
+
+    def expect_holder(self, *names: str) -> None:
+        """This node has the VIP, or nobody, and no second one."""
+        self.expect_not_two()
+        assert self.holders() == list(names)
+
     def led(self, by: str | None = None) -> str:
         """Wait until one node leads with the VIP up; its name."""
 
@@ -236,7 +248,8 @@ class Yard:
         holders = self.holders()
         left = {name: labs.pids(place.namespace) for name, place in self.lab.places.items()}
         stuck = self.lab.destroy()
-        assert not holders, f"the VIP was left behind on {holders}"
+        if holders:  # nothing runs that could take it off before another node has it
+            raise TwoHoldersError(f"the VIP was left behind on {holders}")
         assert not any(left.values()), f"processes were left behind: {left}"
         assert not late, f"had to be killed: {late}"
         assert not stuck, stuck
@@ -262,11 +275,13 @@ def opened(root: Path, names: Sequence[str], shape: Shape) -> Iterator[Yard]:
     yard = Yard(root, names, shape)
     try:
         yard.lab.build()
-        yield yard
-    except BaseException:
+        with watched(yard.expect_not_two):
+            yield yard
+    except BaseException as failure:
         for name in names:
             if (yard.home(name) / "log").exists():
                 print(f"--- log of {name}\n{yard.log(name)}")
+        check_too(failure, yard.expect_not_two)
         raise
     finally:
         yard.close()
