@@ -7,7 +7,6 @@ cannot be had is tried again.  What is believed is decided in lifecheck/edge.py.
 
 import asyncio
 import errno
-import ipaddress
 import os
 import socket
 from collections import Counter
@@ -194,15 +193,16 @@ class Heartbeat:
             self._changed()
 
 
-def _address(text: str) -> str:
-    """An address in its one form, without a zone."""
-    return str(ipaddress.ip_address(text.partition("%")[0]))
+def _address(text: str) -> bytes:
+    """An address in its one form, without a zone; `ipaddress` would cost 0.3 MiB here."""
+    family = socket.AF_INET6 if ":" in text else socket.AF_INET
+    return socket.inet_pton(family, text.partition("%")[0])
 
 
 def _target(address: str, port: int) -> tuple[object, ...]:
     """The socket address of a literal address, which needs no look-up."""
-    numeric = socket.AI_NUMERICHOST
-    return socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM, flags=numeric)[0][4]
+    host, numeric = address.encode(), socket.AI_NUMERICHOST  # a str would load IDNA, 0.3 MiB
+    return socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=numeric)[0][4]
 
 
 def _bind(address: str, port: int) -> socket.socket:
