@@ -4,6 +4,7 @@ A skipped test is a test that nobody runs.  As root every tool can be had, so a 
 turned into a failure; without root a system test may skip, and says why.
 """
 
+import gc
 import os
 from collections.abc import Generator
 
@@ -24,3 +25,9 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid}: skipped although the run is root's: {report.longrepr}"
     return report
+
+
+def pytest_collection_finish() -> None:
+    """What exists now lives until the end: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()

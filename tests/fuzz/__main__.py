@@ -19,7 +19,7 @@ from tests.fuzz.engine import BATCH, Fault, Run, Tally, input_of
 from tests.fuzz.shrink import shrunk
 
 INPUTS: Final = 200_000
-SEQUENCES: Final = 1_000
+SEQUENCES: Final = 2_000
 SEED: Final = 1
 PART: Final = 1000
 """Batches that a process takes at a time."""
