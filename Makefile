@@ -46,7 +46,7 @@ demo: $(STAMP) ## three real nodes, faults, measured outages (ARGS=--stay keeps 
 IDLY := setsid sh -c 'echo 19 >/proc/self/autogroup; exec chrt --idle 0 "$$@"' idly
 
 test: $(STAMP) ## everything that does not need hours
-	@log=$$(mktemp); $(IDLY) $(MAKE) --no-print-directory sim ARGS="--minutes 21" >$$log 2>&1 & \
+	@log=$$(mktemp); $(IDLY) $(MAKE) --no-print-directory sim ARGS="--minutes 22" >$$log 2>&1 & \
 		sim=$$!; \
 		trap 'kill -- -$$sim 2>/dev/null; rm -f $$log' EXIT; trap 'exit 130' INT TERM; \
 		$(MAKE) --no-print-directory --keep-going check planted system fuzz; code=$$?; \

@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lines", type=int, default=TRACE_SHOWN, help="of the trace, 0: all")
     parser.add_argument("--seeds", type=_range, help="N: the first N seeds; A..B: from A to B")
     parser.add_argument("--hours", type=float, help="stop after so many cluster-hours")
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="end then in any case")
+    parser.add_argument("--minutes", type=float, help="end then, whatever was reached by then")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--profile", choices=profiles, help="instead of the seed's own")
     parser.add_argument("--nodes", choices=[name for name, _ in TOPOLOGIES], help="likewise")
@@ -88,7 +88,7 @@ def _many(options: argparse.Namespace) -> int:
         profile=options.profile,
         topology=options.nodes,
         hours=options.hours,
-        minutes=options.minutes,
+        minutes=options.minutes or float("inf"),
     ):
         total.add(outcome)
         if outcome.checker and len(total.failed) <= FAILURES_SHOWN:
@@ -113,7 +113,10 @@ def _verdict(total: Total, options: argparse.Namespace, *, tell: bool = True) ->
         for outcome in total.failed:
             _tell(outcome, options)
     is_fixed = options.profile or options.nodes
-    short = [] if is_fixed else report.below_floor(total, options.hours)
+    hours = report.hours_owed(total, options.hours, is_bounded=options.minutes is not None)
+    if hours != options.hours:
+        print(f"the time was up after {total.hours:.1f} of {options.hours:g} cluster-hours")
+    short = [] if is_fixed else report.below_floor(total, hours)
     for line in short:
         print(f"below the floor: {line}")
     for seed in total.differ:

@@ -12,6 +12,8 @@ from tests.simulation.swarm import Outcome, Total
 from watchdog.instant import MS
 
 FLOOR_HOURS: Final = 100.0
+REACHED_LEAST: Final = 0.6
+"""Of the hours asked for: a machine that is too slow for them has to reach so much in its time."""
 SEEDS_MIN: Final = 200
 FAULTS_MIN: Final = 50_000
 ESCALATIONS_MIN: Final = 10_000
@@ -61,6 +63,13 @@ def summary(total: Total, elapsed_s: float) -> Iterator[str]:
         f"{total.rate:.0f} cluster-seconds per CPU-second, {total.steps} steps; "
         f"{elapsed_s:.0f} s elapsed"
     )
+
+
+def hours_owed(total: Total, asked: float | None, *, is_bounded: bool) -> float | None:
+    """The hours that the floors are for; fewer than asked for only if a bound in time ended it."""
+    if asked is None or not is_bounded:
+        return asked
+    return min(asked, max(total.hours, asked * REACHED_LEAST))
 
 
 def below_floor(total: Total, hours: float | None = None) -> list[str]:

@@ -88,6 +88,16 @@ def test_a_run_that_ended_before_its_hours_fails() -> None:
     assert "only 50 cluster-hours, must be at least 100" in report.below_floor(total, hours=100.0)
 
 
+def test_a_run_that_time_ended_owes_what_it_reached_and_a_share_in_any_case() -> None:
+    """A machine is slower on some days; a run that reaches little proves nothing."""
+    total = _full()
+    for hours, owed in ((120.0, 100.0), (80.0, 80.0), (30.0, 60.0)):
+        total.simulated_ns = int(hours * 3600 * SECOND)
+        assert report.hours_owed(total, 100.0, is_bounded=True) == owed
+        assert report.hours_owed(total, 100.0, is_bounded=False) == 100.0
+    assert report.hours_owed(total, None, is_bounded=True) is None
+
+
 def test_a_seed_that_gives_another_trace_is_a_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
