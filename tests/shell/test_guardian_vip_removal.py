@@ -133,6 +133,21 @@ def test_vips_that_are_not_there_and_interfaces_that_are_not_are_no_faults(
     assert vips.present() == 0
 
 
+def test_those_that_are_here_are_counted_wherever_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each once, strangers not at all; a list that is torn time and again is no count."""
+    kernel = FakeKernel()
+    vips = vips_on(kernel, monkeypatch)
+    assert vips.present() == 0
+    kernel.addresses += [at(V4), at(V4, ELSEWHERE)]
+    assert vips.present() == 1
+    kernel.addresses.append(at(V6, ELSEWHERE))
+    assert vips.present() == 2
+    kernel.is_torn = True
+    assert vips.present() == -1
+
+
 def test_a_vip_that_resists_is_named_once_with_the_kernels_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

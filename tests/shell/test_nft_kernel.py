@@ -84,6 +84,15 @@ def test_an_answer_left_by_somebody_else_ends_the_socket(kernel: Kernel) -> None
     assert tables(kernel) == ["t"]
 
 
+def test_an_acknowledgement_left_from_before_is_no_success(kernel: Kernel) -> None:
+    """All that the kernel says is read: two of them say nothing of either."""
+    kernel.do([TABLE])
+    kernel._open().send(batch.batch([TABLE]))
+    with pytest.raises(OSError, match="2 acknowledgements, not one"):
+        kernel.do([TABLE])
+    kernel.do([TABLE])
+
+
 def test_bytes_that_are_no_batch_are_an_error(kernel: Kernel) -> None:
     """Whatever the kernel makes of them, it is not success."""
     with pytest.raises(OSError, match="No data"):

@@ -176,11 +176,11 @@ class Netlink:
         """Remove an address. Raises OSError."""
         self._change(RTM_DELADDR, 0, address_body(address))
 
-    def addresses(self) -> list[Address]:
-        """Every address of every interface. Raises OSError."""
+    def addresses(self, wanted: Collection[bytes] = ()) -> list[Address]:
+        """Where these are, on any interface; every address without `wanted`. Raises OSError."""
         for _ in range(DUMPS_MAX):
             found: list[Address] = []
-            if not self._dump(found):
+            if not self._dump(found, wanted):
                 return found
         raise OSError(errno.EAGAIN, "netlink: the list of addresses changes all the time")
 

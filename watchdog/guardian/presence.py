@@ -20,6 +20,9 @@ CLAIMED_GAP_NS: Final = SECOND // 5
 CONFLICT_GAP_NS: Final = 30 * SECOND
 REFRESH_GAP_NS: Final = SECOND
 CHECK_GAP_NS: Final = SECOND
+CHECK_BY_NS: Final = CHECK_GAP_NS * 10 // 9
+"""When it is looked at the latest.  A wake-up is armed at 0.9 of that (due.py), which is when it is
+due: this is no lease, and to come early is to come four times."""
 
 
 class Presence:
@@ -43,7 +46,8 @@ class Presence:
     @property
     def dues(self) -> list[Due]:
         """When `look` has something to do."""
-        return [due for due in (self._announce, self._check) if due]
+        check = Due(self._check.since, CHECK_BY_NS) if self._check else None
+        return [due for due in (self._announce, check) if due]
 
     def begin(self, now: Instant) -> list[act.Action]:
         """The VIPs are up: say so."""

@@ -89,7 +89,7 @@ class Vips:
         if not self._netlink:
             return 0
         try:
-            return len({address.packed for address in self._present()})
+            return len({found.packed for found in self._netlink.addresses(self._ours)})
         except OSError:
             return -1
 
@@ -119,10 +119,6 @@ class Vips:
     @property
     def _ours(self) -> set[bytes]:
         return {_packed(vip) for vip in self._vips}
-
-    def _present(self) -> list[Address]:
-        ours = self._ours
-        return [address for address in self._kernel.addresses() if address.packed in ours]
 
     def _configured(self) -> list[Address]:
         """Where each should be; one without its interface is not there."""

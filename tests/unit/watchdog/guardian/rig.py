@@ -51,8 +51,7 @@ class Rig:
         self.silent: set[type] = set()
         self.vip_fault = self.gate_fault = ""
         self.vips_here = 0
-        self.n = 0
-        self.round = 0
+        self.n = self.round = self.wakes = 0
 
     def feed(self, *events: act.Input) -> list[act.Action]:
         """Step, and answer what is asked for; the actions of all these steps."""
@@ -107,6 +106,7 @@ class Rig:
             if wake is None or wake / MS >= end:
                 break
             self.pass_to(wake / MS)
+            self.wakes += 1
             got += self.feed(act.Ticked())
         self.pass_to(end)
         return got + self.feed(act.Ticked())

@@ -16,6 +16,15 @@ def test_the_machine_is_looked_at_every_second() -> None:
     assert len(only(act.CheckMachine, rig.wait(5001))) == 5
 
 
+def test_a_standby_wakes_once_for_each_look() -> None:
+    """Nothing that it waits for is a lease: to come early would be to come four times."""
+    rig = Rig(policy(**VIP_ONLY)).start()
+    rig.wait(3000)
+    rig.wakes = 0
+    looks = only(act.CheckMachine, rig.wait(10_000))
+    assert 9 <= len(looks) <= rig.wakes <= 11
+
+
 def test_a_node_without_vips_looks_at_nothing() -> None:
     """There is nothing to reconcile."""
     rig = Rig(policy(**BARE)).start()
