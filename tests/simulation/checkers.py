@@ -59,14 +59,28 @@ class Excuse:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._lost: set[str] = set()
-        self._old_copy = False
+        self._old_copy = self._forgot = False
+        self._recovering: set[str] = set()
+        self._highest = 0
         stage.watch.state_gone.append(self.state_gone)
+        stage.watch.saved.append(self.saw_record)
 
     def state_gone(self, machine: Watched, how: str) -> None:
         """A disk was wiped, damaged, or overwritten with an older copy of itself."""
         if how == "old copy":
             self._old_copy = True
         self._lost.add(machine.name)
+        self._recovering.add(machine.name)
+
+    def saw_term(self, term: int) -> None:
+        """Somebody leads in this term."""
+        self._highest = max(self._highest, term)
+
+    def saw_record(self, machine: Watched, record: fx.HardState) -> None:
+        """The first record after a loss has the term with which the node recovered."""
+        if machine.name in self._recovering:
+            self._recovering.remove(machine.name)
+            self._forgot = self._forgot or record.term < self._highest
 
     def or_raise(self, checker: str, text: str) -> None:
         """Count it when it is excused; otherwise it is a violation."""
@@ -74,7 +88,7 @@ class Excuse:
         offsets = stage.wall_offsets_ms
         wrong_walls = max(offsets) != min(offsets)
         most = 2 * len(self._lost) > len(offsets)
-        if not (self._old_copy or (most and wrong_walls)):
+        if not (self._old_copy or (wrong_walls and (most or self._forgot))):
             raise Violation(checker, text)
         stage.excused[checker] += 1
 
@@ -98,6 +112,7 @@ class OneWinnerPerTerm:
             self._leads(change.term, process.name)
 
     def _leads(self, term: int, name: str) -> None:
+        self._excuse.saw_term(term)
         first = self._leader.setdefault(term, name)
         if first != name:
             self._leader[term] = name

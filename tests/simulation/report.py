@@ -51,7 +51,7 @@ def summary(total: Total, elapsed_s: float) -> Iterator[str]:
         median, most, worst = (value // MS for value in shown)
         yield f"healing to a holder: median {median} ms, 99 % {most} ms, worst {worst} ms"
     excused = ", ".join(f"{name}: {count}" for name, count in sorted(total.excused.items()))
-    why = "a majority's state wiped with wrong wall clocks, or an old copy of one put back"
+    why = "state wiped with wrong wall clocks, or an old copy put back"
     yield f"excused ({why}): {excused or 0}"
     yield (
         f"{total.hours:.2f} cluster-hours, {total.seeds} seeds, {total.faults.total()} faults, "

@@ -116,6 +116,34 @@ def test_an_epoch_is_excused_only_for_the_documented_residuals(
             stage.watch.tell(stage.watch.accepted, _machine("b"), _escalate(5))
 
 
+@pytest.mark.parametrize(
+    ("offsets_ms", "lost", "term", "excused"),
+    [
+        ((0, 0, 5000), ["a"], 4, True),
+        ((0, 0, 5000), ["a"], 5, False),
+        ((0, 0, 0), ["a"], 4, False),
+        ((0, 0, 5000), [], 4, False),
+    ],
+)
+def test_a_term_won_twice_is_excused_if_a_wiped_node_came_back_below_it(
+    offsets_ms: tuple[int, ...], lost: list[str], term: int, excused: bool
+) -> None:
+    """It was the only voter that both quorums share; with clocks that agree it asks nobody else."""
+    stage = _stage(*offsets_ms)
+    checkers.OneWinnerPerTerm(stage, checkers.Excuse(stage))
+    look = stage.watch.sent[Beacon][0]
+    look(Fake(name="a"), "c", _beacon(5))
+    for name in lost:
+        stage.watch.tell(stage.watch.state_gone, _machine(name), "lost")
+    stage.watch.tell(stage.watch.saved, _machine("a"), _record(term))
+    if excused:
+        look(Fake(name="b"), "c", _beacon(5))
+        assert stage.excused["one winner per term"] == 1
+    else:
+        with pytest.raises(Violation, match="one winner per term"):
+            look(Fake(name="b"), "c", _beacon(5))
+
+
 def test_a_term_that_falls_on_a_disk_is_seen() -> None:
     """Unless somebody touched that disk."""
     stage = _stage()

@@ -240,7 +240,9 @@ class Formation:
         is_late = now.boot_ns - self._first_asked_ns >= ctx.timing.beacon_ns
         remembered = remembering and is_late  # rule (i), which keeps the term, had its chance
         if weights.is_quorum(heard) and (remembered or everybody or self._is_forced):
-            self._recover(max([*terms, ctx.guard.last_epoch, self.unix_ms(now)]), now)
+            # A new disk often comes with a new machine, whose clock may be in the last century.
+            walls = [reply.wall_ms for reply in self._answers.values()]
+            self._recover(max([*terms, *walls, ctx.guard.last_epoch, self.unix_ms(now)]), now)
 
     def _recover(self, term: int, now: Instant) -> None:
         ledger = self._ctx.ledger

@@ -129,6 +129,14 @@ def test_rule_ii_takes_a_term_that_no_epoch_has_reached() -> None:
     assert parts.ledger.term == 2 * WALL_MS
 
 
+def test_rule_ii_takes_the_latest_clock_of_all_who_answer() -> None:
+    """A new disk often comes with a machine whose clock says 1970; c knows more, and is silent."""
+    parts = blank()
+    parts.formation._wall_ms = 0
+    assert told(parts, "b", term=WALL_MS - 5000, wall_ms=WALL_MS + 7) is Memory.INTACT
+    assert parts.ledger.term == WALL_MS + 7
+
+
 def test_the_term_is_never_below_the_guardians_last_epoch() -> None:
     """Its file outlives the node's (Formation and lost state, 5)."""
     parts = blank()
