@@ -66,11 +66,13 @@ def expect(result: tuple[int, str], code: int, *words: str) -> None:
 
 def test_a_second_daemon_on_the_same_data_is_told_the_pid_of_the_first(yard: Yard) -> None:
     """Typed twice: the second ends at once, the first goes on holding the VIP."""
-    pid = yard.running("alpha").pid
-    yard.expect_holder("alpha")
-    result = yard.refused("alpha")
-    expect(result, 1, "another quorumdog runs", f"pid {pid} ", "guardian.lock", "stop it first")
-    assert yard.running("alpha").exit_code is None
+    leader = yard.led()
+    running = yard.running(leader)
+    result = yard.refused(leader)
+    why = f"pid {running.pid} "
+    expect(result, 1, "another quorumdog runs", why, "guardian.lock", "stop it first")
+    assert running.exit_code is None
+    yard.expect_holder(leader)
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])

@@ -228,7 +228,8 @@ class Yard:
     def expect_holder(self, *names: str) -> None:
         """This node has the VIP, or nobody, and no second one."""
         self.expect_not_two()
-        assert self.holders() == list(names)
+        found = self.holders()
+        assert found == list(names), f"{found or 'nobody'} has the VIP, not {names or 'nobody'}"
 
     def led(self, by: str | None = None) -> str:
         """Wait until one node leads with the VIP up; its name."""
