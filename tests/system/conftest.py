@@ -19,6 +19,11 @@ NOT_UNDER_MAKE = {k: v for k, v in os.environ.items() if k not in {"MAKEFLAGS", 
 """`make test` runs these tests, and a make below another one prints more."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For the lanes (__main__.py)."""
+    parser.addoption("--failed-to", help="file for the tests that failed, as JSON")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Run again what failed while this machine stood still (repeats.py)."""
     config.pluginmanager.register(Repeats(_may_stand_still))

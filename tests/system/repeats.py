@@ -3,11 +3,14 @@
 Rule: who says "nothing moves" in real time is wrong where the processors are given to others, and
 whoever moved is right.  What was seen of two holders is never excused (exclusion.py), nor anything
 on a machine that did not stand still.  A test that is run again begins on clusters of its own:
-those that it shared are ended first.  The summary lists every repetition.
+those that it shared are ended first.  The summary lists every repetition.  With `--failed-to FILE`
+the run tells what failed, and whether it may be looked at once more.
 """
 
+import json
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
@@ -45,12 +48,13 @@ class Try:
 
 def is_excused(failures: Failures, stolen_ms: int) -> bool:
     """Whether a machine that stands still may be the cause of all that failed."""
-    return (
-        bool(failures)
-        and stolen_ms >= STOOD_STILL_MS
-        and not any(
-            one is None or isinstance(one, NOT_BY_TIME) or is_broken(one) for one in failures
-        )
+    return stolen_ms >= STOOD_STILL_MS and may_be_by_time(failures)
+
+
+def may_be_by_time(failures: Failures) -> bool:
+    """Whether all that failed can be the work of a machine that is too busy."""
+    return bool(failures) and not any(
+        one is None or isinstance(one, NOT_BY_TIME) or is_broken(one) for one in failures
     )
 
 
@@ -72,6 +76,8 @@ class Repeats:
         self._stolen_ms = 0
         self._failures: list[BaseException | None] = []
         self.done: list[Repetition] = []
+        self._failed: dict[str, bool] = {}
+        """Test -> whether it may be looked at once more."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(
@@ -87,6 +93,8 @@ class Repeats:
                 break
             last = self._try(item, nextitem)
         self._running = None
+        if last.failures:
+            self._failed[item.nodeid] = may_be_by_time(last.failures)
         for report in last.reports:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -106,6 +114,16 @@ class Repeats:
                 self._failures.append(found)
                 report.sections.append(("the promise", f"{type(found).__name__}: {found}"))
         return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Whatever failed elsewhere is final."""
+        if report.failed:
+            self._failed.setdefault(report.nodeid, False)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Leave what failed for who runs the lanes."""
+        if path := session.config.getoption("failed_to", None):
+            Path(path).write_text(json.dumps(self._failed), encoding="utf-8")
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """List what did not count."""

@@ -4,6 +4,7 @@ Each is a run of pytest in a process of its own, with a file in the place of /pr
 test "steals" by writing there.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Final
 import pytest
 
 from tests.support import REPOSITORY
+from tests.system.__main__ import LOOKS_MAX, worth_a_look
 from tests.system.exclusion import TwoHoldersError, broken_now, check_too, is_broken, watched
 from tests.system.repeats import REPETITIONS_MAX, TRIES_MAX, is_excused, line_of
 from tests.system.stolen import STOOD_STILL_MS, Sample, lost_ms
@@ -25,6 +27,9 @@ from functools import partial
 from tests.system.repeats import Repeats
 from tests.system.stolen import Sampler
 from watchdog import stolen
+
+def pytest_addoption(parser):
+    parser.addoption("--failed-to")
 
 def pytest_configure(config):
     read = partial(stolen.read, str(config.rootpath / "stat"))
@@ -49,7 +54,7 @@ def note(what):
 """
 
 
-def play(folder: Path, text: str) -> tuple[int, str, list[str]]:
+def play(folder: Path, text: str, *options: str) -> tuple[int, str, list[str]]:
     """The exit code of a run of these tests, what it printed, and what they noted."""
     (folder / "stat").write_text("cpu0 1 1 1 1 1 1 1 0\n", encoding="ascii")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="ascii")
@@ -57,7 +62,7 @@ def play(folder: Path, text: str) -> tuple[int, str, list[str]]:
     (folder / "test_it.py").write_text(HEAD + text, encoding="ascii")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [*command, "--rootdir", str(folder), str(folder)],
+        [*command, *options, "--rootdir", str(folder), str(folder)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
@@ -344,3 +349,45 @@ def test_the_promise_is_checked_also_after_a_failure() -> None:
     with watched(lambda: None), watched(two):
         assert isinstance(broken_now(), TwoHoldersError)
     assert broken_now() is None
+
+
+def test_who_runs_the_lanes_is_told_what_may_be_looked_at_once_more(tmp_path: Path) -> None:
+    """A busy machine may be late; it never makes two holders, and no test that cannot be found."""
+    failed = tmp_path / "failed"
+    code, _, _ = play(
+        tmp_path,
+        """
+def test_late():
+    assert not "within 5 s"
+
+def test_two():
+    raise TwoHoldersError("alpha and beta")
+
+def test_fine():
+    pass
+""",
+        f"--failed-to={failed}",
+    )
+    assert code == 1
+    told = json.loads(failed.read_text(encoding="utf-8"))
+    assert told == {"test_it.py::test_late": True, "test_it.py::test_two": False}
+
+
+@pytest.mark.parametrize(
+    ("told", "looked_at"),
+    [
+        ([{"a": True}, {"b": True}], ["a", "b"]),
+        ([{"a": True}, {"b": False}], []),
+        ([{}, {}], []),
+        ([{str(number): True for number in range(LOOKS_MAX + 1)}, {}], []),
+    ],
+    ids=["late", "two holders", "nothing", "too many"],
+)
+def test_few_that_were_late_get_a_second_look_alone(
+    tmp_path: Path, told: Sequence[dict[str, bool]], looked_at: list[str]
+) -> None:
+    """Beside the other lane and the simulation the processors may be too few for real time."""
+    paths = [tmp_path / str(number) for number in range(len(told))]
+    for path, one in zip(paths, told, strict=True):
+        path.write_text(json.dumps(one), encoding="utf-8")
+    assert worth_a_look([*paths, tmp_path / "none"]) == looked_at
