@@ -208,7 +208,7 @@ class Bench:
         for name in (self.inside, self.outside):
             ip("netns", "del", name, check=False)
         tag = hashlib.sha256(str((self.folder / "data").resolve()).encode()).hexdigest()[:12]
-        for left in Path("/sys/fs/cgroup").glob(f"**/quorumdog-*-{tag}"):
+        for left in _groups_of(tag):
             (left / "cgroup.kill").write_text("1")
             wait_for(
                 "no hooks", lambda at=left: "populated 0" in (at / "cgroup.events").read_text()
@@ -321,6 +321,17 @@ class Bench:
         assert self.process
         self.process.terminate()
         return self.process.wait(PATIENCE_S)
+
+
+def _groups_of(tag: str) -> list[Path]:
+    """Control groups that a guardian left; those of other tests come and go meanwhile."""
+    whole = os.walk("/sys/fs/cgroup")  # unlike glob it passes over what has just gone
+    return [
+        Path(folder, name)
+        for folder, names, _ in whole
+        for name in names
+        if name.startswith("quorumdog-") and name.endswith(f"-{tag}")
+    ]
 
 
 @contextmanager
