@@ -83,7 +83,7 @@ system: $(STAMP) ## real processes in network namespaces (as root)
 
 boot: $(STAMP) ## the unit under a real systemd, in namespaces (as root)
 	@$(if $(ROOT),sh packaging/prerequisites.sh $(PYTHON) network system)
-	$(PY) -m pytest -q tests/boot $(ARGS)
+	$(PY) -m pytest -q -p no:randomly tests/boot $(ARGS)
 
 fuzz: $(STAMP) ## fuzz every parser with INPUTS=200000 inputs, and a live node
 	$(PY) -m tests.fuzz --inputs $(INPUTS) --jobs $(JOBS) $(ARGS)
