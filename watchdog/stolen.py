@@ -33,17 +33,17 @@ def read(path: str = STAT) -> dict[bytes, int]:
     """As `of`, now."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return of(os.read(descriptor, READ_MAX))
+        finally:
+            os.close(descriptor)
     except OSError:
         return {}
-    try:
-        return of(os.read(descriptor, READ_MAX))
-    finally:
-        os.close(descriptor)
 
 
 def most_ms(before: dict[bytes, int], after: dict[bytes, int]) -> int:
-    """What the processor that lost most has lost in between."""
-    return max((ms - before.get(cpu, ms) for cpu, ms in after.items()), default=0)
+    """What the processor that lost most has lost in between; some kernels count back at times."""
+    return max([0, *(ms - before.get(cpu, ms) for cpu, ms in after.items())])
 
 
 class Meter:

@@ -35,6 +35,7 @@ def test_the_processor_that_lost_most_counts_and_a_new_one_has_lost_nothing() ->
     """One of them may be switched on in between."""
     before, after = {b"cpu0": 100, b"cpu1": 50}, {b"cpu0": 110, b"cpu1": 90, b"cpu2": 7000}
     assert stolen.most_ms(before, after) == 40
+    assert stolen.most_ms(after, before) == 0, "no time is given back"
 
 
 def test_only_a_late_wake_up_is_told_with_what_was_stolen_since_the_last_look() -> None:
