@@ -6,6 +6,7 @@ that were opened before they were sent move its end (docs/election.md, 6: G1, G2
 """
 
 from dataclasses import replace
+from typing import Final
 
 from watchdog.guardian import actions as act
 from watchdog.guardian.backstops import Backstops
@@ -27,6 +28,9 @@ from watchdog.guardian_protocol import (
 )
 from watchdog.instant import MS, Instant, elapsed_lo, has_jumped
 from watchdog.lateness import Lateness
+
+BY_TIME: Final = ("lease_ended", "gate_shut")
+"""Ends of a claim that a guardian which nobody let run explains; it explains no other."""
 
 
 class Holding:
@@ -309,7 +313,8 @@ class Holding:
                 is_escalation_running=self._hook_by is not None,
             )
             if self._going and not is_asked:
-                self._going.word = self.lateness.explain(why, self._now)
+                is_by_time = why in BY_TIME
+                self._going.word = self.lateness.explain(why, self._now) if is_by_time else why
 
     def clean_leftovers(self) -> None:
         """At the start: whatever a predecessor left, and the hook that it still owes."""

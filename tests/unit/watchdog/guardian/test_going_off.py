@@ -148,3 +148,10 @@ def test_a_guardian_that_nobody_let_run_says_so_when_the_lease_has_ended() -> No
     why = "lease_ended; it woke 500 ms late, 450 ms taken by its hypervisor"
     assert told(got) == [Off(1, why)]
     assert act.Log("going_off", "lease_ended") in got, "the word in the log stays one word"
+
+
+def test_a_guardian_that_was_late_explains_nothing_that_time_has_not_done() -> None:
+    """An interface that is gone would be searched for in vain on the hypervisor."""
+    rig = Rig(policy(**VIP_ONLY)).start().on()
+    rig.feed(act.Stalled(60, 60))
+    assert told(rig.feed(act.VipsAdded(False, "no such interface"))) == [Off(1, "vip_failed")]
